@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Child processes: the one place that forks, and the one that lets a
+ * descriptor survive exec.
+ *
+ * A child gets exactly the descriptors of its map and nothing else; the rest
+ * is closed by close_range(). That exec succeeded is known when child_spawn()
+ * returns.
+ */
+#ifndef HV_BASE_CHILD_H
+#define HV_BASE_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+
+struct child_fd {
+	int fd; /* the parent's descriptor; stays the parent's */
+	int target; /* its number in the child, 3 or more, each used once */
+};
+
+struct child_spec {
+	const char *path; /* absolute path of the program */
+	char *const *argv;
+	char *const *env; /* NULL: an empty environment */
+	const struct child_fd *fds;
+	size_t n_fds;
+	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
+	int cwd_fd; /* folder to start in; -1: "/" */
+	bool new_session; /* setsid() */
+	/* Runs in the child after the descriptors are in place and before
+	 * exec, only async-signal-safe work; returns 0 or -errno and sets
+	 * *ret_what to a static text of what failed. */
+	int (*confine)(const void *arg, const char **ret_what);
+	const void *confine_arg;
+};
+
+struct child {
+	pid_t pid; /* 0: none */
+	int pidfd; /* -1: none; readable when the process has ended */
+};
+
+#define CHILD_INIT                    \
+	{                             \
+		.pid = 0, .pidfd = -1 \
+	}
+
+int child_spawn(const struct child_spec *spec, struct child *ret_child, struct error *err);
+
+/* Sends a signal by pidfd; a process that is gone is success. */
+int child_signal(const struct child *c, int sig, struct error *err);
+
+/* Waits until the child ended and reaps it. timeout_ms < 0: for ever.
+ * -ETIMEDOUT leaves it running. ret_status (may be NULL) is as waitpid()'s.
+ * After success *c is CHILD_INIT. */
+int child_wait(struct child *c, int timeout_ms, int *ret_status, struct error *err);
+
+/* SIGKILL and reap; for cleanup paths. Accepts CHILD_INIT. */
+void child_destroy(struct child *c);
+
+/* "exited with status 1", "was killed by SIGSEGV": for messages. */
+void child_describe_status(char *buf, size_t size, int status);
+
+/*
+ * Runs a program to its end with at most 64 KiB of its output kept. A non-zero
+ * exit is -EPROTO with the last line it said on standard error. fds may hand
+ * it descriptors as above. ret_stdout may be NULL.
+ */
+int child_run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
+	      int timeout_ms, char **ret_stdout, struct error *err);
+
+/* The start time of a process in clock ticks since boot (field 22 of
+ * /proc/PID/stat), which together with the pid names it for good. */
+int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err);
+
+/* Takes hold of a running process that somebody else may have started, by pid
+ * and start time; -ESRCH where it is gone or the pid belongs to another now.
+ * child_wait() then tells the end, but no status (0). */
+int child_adopt(pid_t pid, unsigned long long start_ticks, struct child *ret_child,
+		struct error *err);
+
+static inline void cleanup_child_fn(struct child *c)
+{
+	child_destroy(c);
+}
+/* Kills and reaps what is still held at the end of the scope. */
+#define cleanup_child __attribute__((cleanup(cleanup_child_fn)))
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	      struct error *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	cleanup_strbuf struct strbuf data = {0};
+	char chunk[16384];
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "read '%s'", path);
+		if (n == 0)
+			break;
+		if (data.len + (size_t)n > max)
+			return error_set(err, EFBIG, "read '%s': larger than %zu bytes", path, max);
+		strbuf_add(&data, chunk, (size_t)n);
+	}
+	strbuf_add(&data, "", 0);
+	if (data.failed)
+		return error_oom(err);
+	if (ret_len)
+		*ret_len = data.len;
+	*ret_data = strbuf_steal(&data);
+	return 0;
+}
+
+int file_write_all(int fd, const void *data, size_t len, struct error *err)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "write");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			 bool durable, struct error *err)
+{
+	cleanup_close int fd = -1;
+	char temp[300];
+	int rc;
+
+	if (!str_format(temp, sizeof(temp), ".%s.%d.new", name, (int)getpid()))
+		return error_set(err, ENAMETOOLONG, "write '%s': name too long", name);
+	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return error_errno(err, errno, "create '%s'", temp);
+	rc = file_write_all(fd, data, len, err);
+	if (rc == 0 && durable && fsync(fd) < 0)
+		rc = error_errno(err, errno, "fsync");
+	if (rc == 0 && renameat(dirfd, temp, dirfd, name) < 0)
+		rc = error_errno(err, errno, "rename");
+	if (rc < 0) {
+		(void)unlinkat(dirfd, temp, 0);
+		return error_wrap(err, rc, "write '%s'", name);
+	}
+	if (durable) {
+		cleanup_close int dir = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir < 0 || fsync(dir) < 0)
+			return error_errno(err, errno, "fsync the folder of '%s'", name);
+	}
+	return 0;
+}
+
+int file_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+		      struct error *err)
+{
+	return write_replace(dirfd, name, data, len, mode, true, err);
+}
+
+int file_write_volatile(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
+			struct error *err)
+{
+	return write_replace(dirfd, name, data, len, mode, false, err);
+}
+
+int file_mkdir_all(const char *path, mode_t mode, struct error *err)
+{
+	cleanup_free char *copy = strdup(path);
+
+	if (!copy)
+		return error_oom(err);
+	for (char *p = copy + 1; *copy; p++) {
+		char was = *p;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return error_errno(err, errno, "create folder '%s'", copy);
+		if (!was)
+			break;
+		*p = was;
+	}
+	return 0;
+}
+
+int file_open_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct error *err)
+{
+	int fd;
+
+	if (mkdirat(dirfd, name, mode) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "create folder '%s'", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open folder '%s'", name);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Depth is bounded by what hvup itself puts into its folders, and by the
+ * descriptors that a process may have. */
+int file_remove_tree(int dirfd, const char *name, struct error *err)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	int fd;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return error_errno(err, errno, "remove '%s'", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	dir = fdopendir(fd);
+	if (!dir) {
+		int code = errno;
+
+		close(fd);
+		return error_errno(err, code, "open '%s'", name);
+	}
+	while ((entry = readdir(dir))) {
+		int rc;
+
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+			continue;
+		rc = file_remove_tree(fd, entry->d_name, err);
+		if (rc < 0)
+			return error_wrap(err, rc, "remove '%s'", name);
+	}
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove folder '%s'", name);
+	return 0;
+}
+
+int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
+{
+	for (;;) {
+		cleanup_close int fd =
+			openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		struct stat mine, current;
+
+		if (fd < 0)
+			return error_errno(err, errno, "open lock '%s'", name);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK ? -EWOULDBLOCK
+						    : error_errno(err, errno, "lock '%s'", name);
+		if (fstat(fd, &mine) < 0)
+			return error_errno(err, errno, "stat lock '%s'", name);
+		/* The last holder may have unlinked it while we opened it. */
+		if (fstatat(dirfd, name, &current, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    current.st_ino == mine.st_ino && current.st_dev == mine.st_dev) {
+			*ret_fd = steal_fd(&fd);
+			return 0;
+		}
+	}
+}
+
+bool file_is_locked(int dirfd, const char *name)
+{
+	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	/* A shared probe: two that ask at once do not see each other. */
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+char *file_find_program(const char *program)
+{
+	static const char usual[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	const char *lists[] = {getenv("PATH"), usual};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		const char *p = lists[i];
+
+		while (p && *p) {
+			size_t n = strcspn(p, ":");
+
+			if (*p == '/') {
+				cleanup_free char *path = str_printf("%.*s/%s", (int)n, p, program);
+
+				if (path && access(path, X_OK) == 0)
+					return steal_ptr(&path);
+			}
+			p += n + (p[n] == ':');
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs run to their end, and processes that are not ours, of base/child.h. */
+#include "base/child.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OUTPUT_MAX = 64 * 1024 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Reads once; false at the end of the stream. Beyond the bound it is read and
+ * thrown away, so that the writer never blocks. */
+static bool drain(int fd, struct strbuf *into)
+{
+	char chunk[4096];
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if (n > 0 && into->len < OUTPUT_MAX)
+		strbuf_add(into, chunk, (size_t)n);
+	return n > 0;
+}
+
+/* Collects both streams until both end or the time is up. */
+static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
+		   struct strbuf *errors)
+{
+	struct pollfd p[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
+	int64_t deadline = now_ms() + timeout_ms;
+
+	while (p[0].fd >= 0 || p[1].fd >= 0) {
+		int64_t left = deadline - now_ms();
+		int rc;
+
+		if (timeout_ms >= 0 && left <= 0)
+			return -ETIMEDOUT;
+		rc = poll(p, 2, timeout_ms < 0 ? -1 : (int)left);
+		if (rc < 0 && errno != EINTR)
+			return -errno;
+		if (rc <= 0)
+			continue;
+		if (p[0].revents && !drain(out_fd, out))
+			p[0].fd = -1;
+		if (p[1].revents && !drain(err_fd, errors))
+			p[1].fd = -1;
+	}
+	return 0;
+}
+
+/* The last line that is not empty, made printable. */
+static char *last_line(const struct strbuf *text)
+{
+	cleanup_strbuf struct strbuf line = {0};
+	size_t end = text->len, start;
+
+	while (end && (text->data[end - 1] == '\n' || text->data[end - 1] == '\r'))
+		end--;
+	for (start = end; start && text->data[start - 1] != '\n';)
+		start--;
+	if (end > start)
+		strbuf_add_printable(&line, text->data + start, end - start, false);
+	return strbuf_steal(&line);
+}
+
+int child_run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
+	      int timeout_ms, char **ret_stdout, struct error *err)
+{
+	cleanup_close int out_read = -1, out_write = -1, err_read = -1, err_write = -1;
+	cleanup_strbuf struct strbuf out = {0}, errors = {0};
+	static char *const env[] = {(char *)"LC_ALL=C.UTF-8",
+				    (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	struct child child = CHILD_INIT;
+	char described[64];
+	int pair[2], status, rc;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	out_read = pair[0];
+	out_write = pair[1];
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	err_read = pair[0];
+	err_write = pair[1];
+
+	rc = child_spawn(
+		&(struct child_spec){
+			.path = path,
+			.argv = argv,
+			.env = env,
+			.fds = fds,
+			.n_fds = n_fds,
+			.stdin_fd = -1,
+			.stdout_fd = out_write,
+			.stderr_fd = err_write,
+			.cwd_fd = -1,
+		},
+		&child, err);
+	if (rc < 0)
+		return rc;
+	close_fd(&out_write);
+	close_fd(&err_write);
+	rc = collect(out_read, err_read, timeout_ms, &out, &errors);
+	if (rc == 0)
+		rc = child_wait(&child, timeout_ms, &status, NULL);
+	if (rc < 0) {
+		child_destroy(&child);
+		return error_set(err, -rc, "'%s' did not end within %d ms", path, timeout_ms);
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+		cleanup_free char *said = last_line(&errors);
+
+		child_describe_status(described, sizeof(described), status);
+		return error_set(err, EPROTO, "'%s' %s%s%s", path, described,
+				 said && *said ? ": " : "", said ? said : "");
+	}
+	if (out.failed)
+		return error_oom(err);
+	if (ret_stdout) {
+		*ret_stdout = strbuf_steal(&out);
+		if (!*ret_stdout)
+			return error_oom(err);
+	}
+	return 0;
+}
+
+int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	char path[32];
+	char *p, *end;
+	int rc;
+
+	(void)str_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	rc = file_read(AT_FDCWD, path, 4096, &text, NULL, err);
+	if (rc < 0)
+		return rc;
+	/* The name in field 2 may hold anything, ')' too: fields count from the
+	 * last one. Field 22 is the 20th behind it. */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return error_set(err, EPROTO, "'%s' is not as expected", path);
+	errno = 0;
+	*ret_ticks = strtoull(p + 1, &end, 10);
+	if (errno || end == p + 1)
+		return error_set(err, EPROTO, "'%s' is not as expected", path);
+	return 0;
+}
+
+int child_adopt(pid_t pid, unsigned long long start_ticks, struct child *ret_child,
+		struct error *err)
+{
+	cleanup_close int pidfd = -1;
+	unsigned long long now_ticks;
+	int rc;
+
+	if (pid <= 0)
+		return error_set(err, ESRCH, "no process");
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return error_errno(err, errno, "process %d", (int)pid);
+	/* The pidfd is taken first: the number cannot be reused behind it. */
+	rc = child_start_time(pid, &now_ticks, err);
+	if (rc < 0)
+		return rc;
+	if (now_ticks != start_ticks)
+		return error_set(err, ESRCH, "process %d is another one now", (int)pid);
+	*ret_child = (struct child){.pid = pid, .pidfd = steal_fd(&pidfd)};
+	return 0;
+}

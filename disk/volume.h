@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Volumes and images: looking at them without trusting them, making them,
+ * growing them, opening them. qemu-img does the writing; the header is read
+ * here, so that looking costs no process and a hostile image is refused before
+ * QEMU sees it.
+ */
+#ifndef HV_DISK_VOLUME_H
+#define HV_DISK_VOLUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+
+enum disk_format { DISK_FORMAT_QCOW2, DISK_FORMAT_RAW, DISK_FORMAT_COUNT };
+
+struct disk_info {
+	enum disk_format format;
+	uint64_t virtual_bytes;
+	uint64_t allocated_bytes; /* st_blocks * 512 */
+	bool in_use; /* another process holds QEMU's image lock on it */
+};
+
+/*
+ * Looks at an open image. want is what the configuration says. For qcow2 the
+ * header is checked: magic, version 2 or 3, cluster bits 9 to 21, tables inside
+ * the file, virtual size at most 64 TiB, no backing file, no external data
+ * file, no unknown incompatible feature, not corrupt. -EINVAL says which.
+ */
+int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err);
+
+/* As disk_examine() for a path, without following a final link that leaves...
+ * -ENOENT where it is missing. */
+int disk_examine_path(const char *path, enum disk_format want, struct disk_info *ret_info,
+		      struct error *err);
+
+/*
+ * Creates path sparse with the given virtual size and owner; never overwrites
+ * (-EEXIST). Made under a temporary name in the same folder and linked into
+ * place when complete; a crash or a full disk leaves nothing at path. Mode
+ * 0600. Needs qemu-img for qcow2.
+ */
+int disk_create(const char *path, enum disk_format format, uint64_t bytes, uint32_t uid,
+		uint32_t gid, struct error *err);
+
+/* Grows an image that no process uses to bytes; -EINVAL where that would
+ * shrink it. */
+int disk_grow(const char *path, enum disk_format format, uint64_t bytes, struct error *err);
+
+/* Opens for QEMU: O_RDWR, or O_RDONLY with read_only; a regular file or a block
+ * device; close-on-exec. */
+int disk_open(const char *path, bool read_only, int *ret_fd, struct error *err);
+
+#endif

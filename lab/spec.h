@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is wanted: one lab as the configuration describes it, with profiles
+ * merged, defaults filled in and derived values (uuid, MAC) made. Pure data;
+ * nothing here has looked at the host.
+ *
+ * Ownership: struct lab owns everything below it; lab_free() frees it all.
+ * Strings are never NULL unless the comment says so. Cross-references are
+ * pointers into the same lab.
+ */
+#ifndef HV_LAB_SPEC_H
+#define HV_LAB_SPEC_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Each enum has a name table in lab/names.c; the words are those of the
+ * configuration. */
+enum spec_firmware {
+	SPEC_FIRMWARE_UEFI, /* "uefi", the default */
+	SPEC_FIRMWARE_SECURE_BOOT, /* "secure-boot" */
+	SPEC_FIRMWARE_BIOS, /* "bios" */
+	SPEC_FIRMWARE_NONE, /* "none": needs kernel: */
+	SPEC_FIRMWARE_COUNT
+};
+enum spec_clock { SPEC_CLOCK_UTC, SPEC_CLOCK_LOCALTIME, SPEC_CLOCK_COUNT };
+enum spec_accel { SPEC_ACCEL_AUTO, SPEC_ACCEL_KVM, SPEC_ACCEL_TCG, SPEC_ACCEL_COUNT };
+enum spec_bus { SPEC_BUS_VIRTIO, SPEC_BUS_SATA, SPEC_BUS_SCSI, SPEC_BUS_NVME, SPEC_BUS_COUNT };
+enum spec_format { SPEC_FORMAT_QCOW2, SPEC_FORMAT_RAW, SPEC_FORMAT_COUNT };
+enum spec_nic_model {
+	SPEC_NIC_VIRTIO, /* "virtio", the default */
+	SPEC_NIC_E1000E, /* "e1000e" */
+	SPEC_NIC_E1000, /* "e1000" */
+	SPEC_NIC_COUNT
+};
+enum spec_display {
+	SPEC_DISPLAY_NONE, /* "none", the default: serial console only */
+	SPEC_DISPLAY_VGA, /* "vga": standard VGA, which every system can drive */
+	SPEC_DISPLAY_VIRTIO, /* "virtio": virtio-vga */
+	SPEC_DISPLAY_COUNT
+};
+
+const char *spec_firmware_name(enum spec_firmware v);
+const char *spec_clock_name(enum spec_clock v);
+const char *spec_accel_name(enum spec_accel v);
+const char *spec_bus_name(enum spec_bus v);
+const char *spec_format_name(enum spec_format v);
+const char *spec_nic_model_name(enum spec_nic_model v);
+const char *spec_display_name(enum spec_display v);
+
+/* Where in the configuration a thing was said, for errors after the parsing. */
+struct spec_where {
+	const char *file; /* owned by the lab; NULL where it was not said */
+	unsigned line, column; /* from 1 */
+};
+
+struct spec_network {
+	char *name;
+	struct spec_where where;
+	char bridge[IFNAMSIZ];
+	struct in_addr address; /* of the host on the bridge, network byte order */
+	unsigned prefix; /* length, 8 to 30 */
+	bool nat; /* false: guests reach each other and the host only */
+	bool dhcp; /* false: no DHCP, and then no DNS either */
+	struct in_addr dhcp_first, dhcp_last;
+	char *domain; /* NULL: none */
+	unsigned mtu; /* 0: the kernel's default */
+};
+
+struct spec_pool {
+	char *name;
+	struct spec_where where;
+	char *path; /* absolute folder */
+};
+
+struct spec_disk {
+	struct spec_where where;
+	const struct spec_pool *pool; /* NULL: path stands alone */
+	char *name; /* what the configuration calls it: "homelab/dc01.qcow2" or the path */
+	char *path; /* absolute: pool path + "/" + file, or path */
+	uint64_t size_bytes; /* 0: not given, the image has to exist */
+	enum spec_bus bus;
+	enum spec_format format;
+	bool read_only;
+};
+
+struct spec_cdrom {
+	struct spec_where where;
+	char *path; /* absolute */
+};
+
+struct spec_nic {
+	struct spec_where where;
+	const struct spec_network *network;
+	enum spec_nic_model model;
+	uint8_t mac[6];
+	bool mac_given; /* in the configuration; else derived from the uuid and index */
+	bool has_address;
+	struct in_addr address; /* fixed lease, network byte order */
+};
+
+struct spec_vm {
+	char *name;
+	struct spec_where where;
+	char *profile; /* NULL: none */
+	char uuid[37]; /* lower case */
+	enum spec_firmware firmware;
+	bool tpm; /* default: false */
+	enum spec_clock clock;
+	enum spec_accel accel;
+	unsigned cpus; /* default 1 */
+	uint64_t memory_bytes; /* default 1 GiB; a multiple of 1 MiB */
+	char *cpu; /* NULL: host under KVM, max under TCG */
+	char *machine; /* NULL: the newest q35 of the QEMU at the first start */
+	char *kernel, *initrd, *cmdline; /* NULL: not direct boot */
+	enum spec_display display;
+	bool tablet; /* usb-tablet; default: true where there is a display */
+	bool hyperv; /* enlightenments under KVM; default: false */
+	bool agent; /* virtio-serial channel for the guest agent; default: true */
+	bool autostart; /* default: false */
+	struct spec_disk *disks;
+	size_t n_disks;
+	struct spec_cdrom *cdroms;
+	size_t n_cdroms;
+	struct spec_nic *nics;
+	size_t n_nics;
+};
+
+/* Networks, pools and VMs stand in the order of the configuration. */
+struct lab {
+	struct spec_network *networks;
+	size_t n_networks;
+	struct spec_pool *pools;
+	size_t n_pools;
+	struct spec_vm *vms;
+	size_t n_vms;
+	struct lab_source *sources; /* private to lab/: file names */
+};
+
+void lab_free(struct lab *lab); /* accepts NULL */
+
+/* NULL where there is none of that name. */
+const struct spec_vm *lab_find_vm(const struct lab *lab, const char *name);
+const struct spec_network *lab_find_network(const struct lab *lab, const char *name);
+
+#endif

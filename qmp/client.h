@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A QMP client on an sd-event loop.
+ *
+ * The client owns one connected stream socket. It reads the greeting, sends
+ * qmp_capabilities, and from then on matches replies to calls by `id`. Every
+ * call is completed exactly once: with the reply, with QEMU's error, with
+ * -ETIMEDOUT, or with the reason why the peer went (-ECONNRESET, -EPROTO,
+ * -EMSGSIZE). Calls made before the handshake is over are queued, so a start
+ * can be pipelined. Never blocks; never calls back from within
+ * qmp_client_call().
+ *
+ * Bounds: a line of 8 MiB (a longer one ends the connection), 4096 pending
+ * calls (-EBUSY beyond), 16 MiB of unsent output (-ENOBUFS), JSON depth as
+ * jansson's parser limit.
+ */
+#ifndef HV_QMP_CLIENT_H
+#define HV_QMP_CLIENT_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+struct error;
+struct qmp_client;
+
+/* result is borrowed and NULL on failure; err is NULL on success. For an error
+ * that QEMU reported, err->code is EREMOTEIO, or ENOENT for
+ * CommandNotFound/DeviceNotFound, and class is its error class (else NULL). */
+typedef void (*qmp_reply_fn)(json_t *result, const char *class, const struct error *err,
+			     void *arg);
+
+struct qmp_handlers {
+	/* The handshake is over; greeting is the "QMP" object, borrowed. May be NULL. */
+	void (*ready)(json_t *greeting, void *arg);
+	/* An event; the whole message, borrowed. May be NULL. */
+	void (*event)(const char *name, json_t *message, void *arg);
+	/* The connection is over, after every pending call was completed; once.
+	 * err says why (a peer that closed: ECONNRESET). May free the client. */
+	void (*closed)(const struct error *err, void *arg);
+	void *arg;
+};
+
+/* Takes over fd. The handlers are copied. */
+int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
+		   struct qmp_client **ret_client, struct error *err);
+
+/* Completes nothing more: pending callbacks are dropped with -ECANCELED first. */
+void qmp_client_free(struct qmp_client *c); /* accepts NULL */
+
+/*
+ * Sends a command. args (may be NULL) is stolen, also on failure. timeout_ms 0:
+ * no deadline. fds (n_fds may be 0) go along by SCM_RIGHTS and stay the
+ * caller's. reply may be NULL.
+ */
+int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, const int *fds,
+		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
+		    struct error *err);
+
+/* Pending calls, for tests and bounds. */
+size_t qmp_client_pending(const struct qmp_client *c);
+
+#endif

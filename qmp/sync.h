@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-shot QMP for verbs: connect, handshake, calls one after another. Blocks
+ * at most timeout_ms for each.
+ */
+#ifndef HV_QMP_SYNC_H
+#define HV_QMP_SYNC_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct error;
+struct qmp_sync;
+
+/* Takes over fd and completes the handshake. */
+int qmp_sync_open(int fd, uint64_t timeout_ms, struct qmp_sync **ret_sync, struct error *err);
+void qmp_sync_close(struct qmp_sync *s); /* accepts NULL */
+
+/* args is stolen, also on failure. *ret_result (may be NULL) is the caller's.
+ * -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h. */
+int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
+		  json_t **ret_result, struct error *err);
+
+#endif
