@@ -35,20 +35,36 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 	return -code;
 }
 
-int error_wrap(struct error *err, int rc, const char *fmt, ...)
+static void put_in_front(struct error *err, const char *fmt, va_list ap)
 {
 	char inner[ERROR_TEXT_MAX];
-	va_list ap;
 	size_t used;
 
-	if (!err)
-		return rc;
 	memcpy(inner, err->text, sizeof(inner));
-	va_start(ap, fmt);
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
 	used = strlen(err->text);
 	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+}
+
+int error_wrap(struct error *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (err)
+		put_in_front(err, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+int error_wrap_if(struct error *err, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (err && rc < 0)
+		put_in_front(err, fmt, ap);
+	va_end(ap);
 	return rc;
 }
 

@@ -36,6 +36,11 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 int error_wrap(struct error *err, int rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same for the result of a call, which it returns: error_wrap() where that
+ * is negative, nothing else. */
+int error_wrap_if(struct error *err, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* "out of memory"; returns -ENOMEM. */
 int error_oom(struct error *err);
 

@@ -138,13 +138,41 @@ int file_open_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct 
 	return 0;
 }
 
+int file_remove_entries(int dirfd, const char *except, struct error *err)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	/* Opened anew: a duplicate would share its read position. */
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, errno, "open folder");
+	dir = fdopendir(fd);
+	if (!dir) {
+		int code = errno;
+
+		close(fd);
+		return error_errno(err, code, "open folder");
+	}
+	while ((entry = readdir(dir))) {
+		int rc;
+
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+		    (except && str_eq(entry->d_name, except)))
+			continue;
+		rc = file_remove_tree(dirfd, entry->d_name, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 /* Depth is bounded by what hvup itself puts into its folders, and by the
  * descriptors that a process may have. */
 int file_remove_tree(int dirfd, const char *name, struct error *err)
 {
-	cleanup_closedir DIR *dir = NULL;
-	struct dirent *entry;
-	int fd;
+	cleanup_close int fd = -1;
+	int rc;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -153,22 +181,9 @@ int file_remove_tree(int dirfd, const char *name, struct error *err)
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open '%s'", name);
-	dir = fdopendir(fd);
-	if (!dir) {
-		int code = errno;
-
-		close(fd);
-		return error_errno(err, code, "open '%s'", name);
-	}
-	while ((entry = readdir(dir))) {
-		int rc;
-
-		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
-			continue;
-		rc = file_remove_tree(fd, entry->d_name, err);
-		if (rc < 0)
-			return error_wrap(err, rc, "remove '%s'", name);
-	}
+	rc = file_remove_entries(fd, NULL, err);
+	if (rc < 0)
+		return error_wrap(err, rc, "%s", name);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "remove folder '%s'", name);
 	return 0;

@@ -41,6 +41,10 @@ int file_open_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct 
  * missing is success. */
 int file_remove_tree(int dirfd, const char *name, struct error *err);
 
+/* The same for all that is in the folder dirfd, but for the entry except (may
+ * be NULL). */
+int file_remove_entries(int dirfd, const char *except, struct error *err);
+
 /*
  * Takes an exclusive flock() on dirfd/name, creating it. Never blocks:
  * -EWOULDBLOCK (err untouched) where another open file holds it. The holder may unlink
