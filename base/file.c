@@ -189,7 +189,7 @@ int file_remove_tree(int dirfd, const char *name, struct error *err)
 	return 0;
 }
 
-int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
+static int lock_file(int dirfd, const char *name, int how, int *ret_fd, struct error *err)
 {
 	for (;;) {
 		cleanup_close int fd =
@@ -198,7 +198,7 @@ int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
 
 		if (fd < 0)
 			return error_errno(err, errno, "open lock '%s'", name);
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (flock(fd, how) < 0)
 			return errno == EWOULDBLOCK ? -EWOULDBLOCK
 						    : error_errno(err, errno, "lock '%s'", name);
 		if (fstat(fd, &mine) < 0)
@@ -210,6 +210,16 @@ int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
 			return 0;
 		}
 	}
+}
+
+int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
+{
+	return lock_file(dirfd, name, LOCK_EX | LOCK_NB, ret_fd, err);
+}
+
+int file_lock_wait(int dirfd, const char *name, int *ret_fd, struct error *err)
+{
+	return lock_file(dirfd, name, LOCK_EX, ret_fd, err);
 }
 
 bool file_is_locked(int dirfd, const char *name)

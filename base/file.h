@@ -53,6 +53,9 @@ int file_remove_entries(int dirfd, const char *except, struct error *err);
  */
 int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err);
 
+/* As file_lock(), but waits its turn. For locks that are held for a moment. */
+int file_lock_wait(int dirfd, const char *name, int *ret_fd, struct error *err);
+
 /* Whether somebody holds the lock dirfd/name; false where there is none. */
 bool file_is_locked(int dirfd, const char *name);
 

@@ -23,26 +23,23 @@ struct disk_info {
 };
 
 /*
- * Looks at an open image. want is what the configuration says. For qcow2 the
- * header is checked: magic, version 2 or 3, cluster bits 9 to 21, tables inside
- * the file, virtual size at most 64 TiB, no backing file, no external data
- * file, no unknown incompatible feature, not corrupt. -EINVAL says which.
+ * Looks at an open image. want is what the configuration says. A qcow2 header
+ * is checked as in disk/qcow2.h.
  */
 int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err);
 
-/* As disk_examine() for a path, without following a final link that leaves...
- * -ENOENT where it is missing. */
+/* As disk_examine() for a path; a symbolic link is followed, but only to a
+ * regular file or a block device. -ENOENT where it is missing. */
 int disk_examine_path(const char *path, enum disk_format want, struct disk_info *ret_info,
 		      struct error *err);
 
 /*
- * Creates path sparse with the given virtual size and owner; never overwrites
+ * Creates path sparse with the given virtual size, mode 0600; never overwrites
  * (-EEXIST). Made under a temporary name in the same folder and linked into
- * place when complete; a crash or a full disk leaves nothing at path. Mode
- * 0600. Needs qemu-img for qcow2.
+ * place when complete; a crash or a full disk leaves nothing at path. Needs
+ * qemu-img for qcow2.
  */
-int disk_create(const char *path, enum disk_format format, uint64_t bytes, uint32_t uid,
-		uint32_t gid, struct error *err);
+int disk_create(const char *path, enum disk_format format, uint64_t bytes, struct error *err);
 
 /* Grows an image that no process uses to bytes; -EINVAL where that would
  * shrink it. */

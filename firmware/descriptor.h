@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Firmware by QEMU's descriptor files (docs/interop/firmware.json): the *.json
- * of /usr/share/qemu/firmware, /etc/qemu/firmware and $XDG_CONFIG_HOME/qemu/
- * firmware; a file in a later folder replaces (or, when empty, hides) its
- * namesake in an earlier one; they are tried in the order of their names.
+ * of /usr/share/qemu/firmware and /etc/qemu/firmware (a root's own files are not
+ * looked at: what boots a machine is the host's matter); a file in a later folder replaces (or,
+ * when empty, hides) its namesake in an earlier one; they are tried in the order of their names.
  */
 #ifndef HV_FIRMWARE_DESCRIPTOR_H
 #define HV_FIRMWARE_DESCRIPTOR_H

@@ -27,8 +27,7 @@ struct qmp_client;
 /* result is borrowed and NULL on failure; err is NULL on success. For an error
  * that QEMU reported, err->code is EREMOTEIO, or ENOENT for
  * CommandNotFound/DeviceNotFound, and class is its error class (else NULL). */
-typedef void (*qmp_reply_fn)(json_t *result, const char *class, const struct error *err,
-			     void *arg);
+typedef void (*qmp_reply_fn)(json_t *result, const char *class, const struct error *err, void *arg);
 
 struct qmp_handlers {
 	/* The handshake is over; greeting is the "QMP" object, borrowed. May be NULL. */

@@ -12,8 +12,8 @@
 struct error;
 struct qmp_sync;
 
-/* Takes over fd and completes the handshake. */
-int qmp_sync_open(int fd, uint64_t timeout_ms, struct qmp_sync **ret_sync, struct error *err);
+/* Takes over fd. The handshake is part of the first call. */
+int qmp_sync_open(int fd, struct qmp_sync **ret_sync, struct error *err);
 void qmp_sync_close(struct qmp_sync *s); /* accepts NULL */
 
 /* args is stolen, also on failure. *ret_result (may be NULL) is the caller's.

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "disk/volume.h"
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "disk/qcow2.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	QEMU_IMG_MS = 120 * 1000,
+	/* QEMU marks each permission that it holds on an image by a shared lock
+	 * on one byte: from 100 on what it does, from 200 on what it forbids. */
+	LOCK_BYTES_FIRST = 100,
+	LOCK_BYTES_COUNT = 200,
+};
+
+static int open_image(const char *path, int flags, int *ret_fd, struct error *err)
+{
+	/* O_NONBLOCK: opening a FIFO does not wait for its other end. */
+	cleanup_close int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return error_set(err, EINVAL, "'%s' is neither a file nor a block device", path);
+	if (fcntl(fd, F_SETFL, 0) < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+int disk_open(const char *path, bool read_only, int *ret_fd, struct error *err)
+{
+	return open_image(path, read_only ? O_RDONLY : O_RDWR, ret_fd, err);
+}
+
+/* An exclusive lock would meet whatever QEMU, in any process, holds there. */
+static bool is_in_use(int fd)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = LOCK_BYTES_FIRST,
+		.l_len = LOCK_BYTES_COUNT,
+	};
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int size_of(int fd, const struct stat *st, uint64_t *ret_bytes, struct error *err)
+{
+	if (!S_ISBLK(st->st_mode)) {
+		*ret_bytes = (uint64_t)st->st_size;
+		return 0;
+	}
+	return ioctl(fd, BLKGETSIZE64, ret_bytes) < 0
+		       ? error_errno(err, errno, "size of the block device")
+		       : 0;
+}
+
+int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err)
+{
+	struct disk_info info = {.format = want};
+	uint8_t header[QCOW2_HEADER_BYTES];
+	uint64_t file_bytes;
+	struct stat st;
+	ssize_t n;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "look at the image");
+	rc = size_of(fd, &st, &file_bytes, err);
+	if (rc < 0)
+		return rc;
+	info.allocated_bytes = (uint64_t)st.st_blocks * 512;
+	info.in_use = is_in_use(fd);
+	info.virtual_bytes = file_bytes;
+	if (want == DISK_FORMAT_QCOW2) {
+		n = pread(fd, header, sizeof(header), 0);
+		if (n < 0)
+			return error_errno(err, errno, "read the image");
+		rc = qcow2_parse(header, (size_t)n, file_bytes, &info.virtual_bytes, err);
+		if (rc < 0)
+			return rc;
+	}
+	*ret_info = info;
+	return 0;
+}
+
+int disk_examine_path(const char *path, enum disk_format want, struct disk_info *ret_info,
+		      struct error *err)
+{
+	cleanup_close int fd = -1;
+	int rc;
+
+	rc = open_image(path, O_RDONLY, &fd, err);
+	if (rc < 0)
+		return rc;
+	return error_wrap_if(err, disk_examine(fd, want, ret_info, err), "'%s'", path);
+}
+
+static int run_qemu_img(char *const *argv, struct error *err)
+{
+	cleanup_free char *program = file_find_program("qemu-img");
+
+	if (!program)
+		return error_set(err, ENOENT, "qemu-img is not installed (apt install qemu-utils)");
+	return child_run(program, argv, NULL, 0, QEMU_IMG_MS, NULL, err);
+}
+
+static int sync_path(const char *path, int flags, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return error_errno(err, errno, "fsync '%s'", path);
+	return 0;
+}
+
+static int make_raw(const char *path, uint64_t bytes, struct error *err)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
+		return error_errno(err, errno, "create '%s'", path);
+	return 0;
+}
+
+static int make_qcow2(const char *path, uint64_t bytes, struct error *err)
+{
+	char size[32];
+	char *argv[] = {(char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f",
+			(char *)"qcow2",    (char *)path,     size,         NULL};
+	/* Made here, so that it never has another mode than this. */
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_errno(err, errno, "create '%s'", path);
+	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
+	return run_qemu_img(argv, err);
+}
+
+/* Gives the complete image its name, where nobody has it yet. */
+static int put_in_place(const char *temp, const char *path, const char *folder, struct error *err)
+{
+	int rc;
+
+	rc = sync_path(temp, 0, err);
+	if (rc < 0)
+		return rc;
+	if (renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+		return error_errno(err, errno, "create '%s'", path);
+	return sync_path(folder, O_DIRECTORY, err);
+}
+
+int disk_create(const char *path, enum disk_format format, uint64_t bytes, struct error *err)
+{
+	cleanup_free char *copy = strdup(path), *temp = NULL;
+	const char *folder, *name = strrchr(path, '/');
+	int rc;
+
+	if (!copy)
+		return error_oom(err);
+	if (!name)
+		return error_set(err, EINVAL, "'%s' is not an absolute path", path);
+	folder = dirname(copy);
+	temp = str_printf("%s/.%s.%d.new", folder, name + 1, (int)getpid());
+	if (!temp)
+		return error_oom(err);
+	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_errno(err, EEXIST, "create '%s'", path);
+	rc = format == DISK_FORMAT_RAW ? make_raw(temp, bytes, err) : make_qcow2(temp, bytes, err);
+	if (rc == 0)
+		rc = put_in_place(temp, path, folder, err);
+	if (rc < 0)
+		(void)unlink(temp);
+	return error_wrap_if(err, rc, "create volume '%s'", path);
+}
+
+int disk_grow(const char *path, enum disk_format format, uint64_t bytes, struct error *err)
+{
+	char size[32];
+	char *argv[] = {(char *)"qemu-img",
+			(char *)"resize",
+			(char *)"-q",
+			(char *)"-f",
+			format == DISK_FORMAT_QCOW2 ? (char *)"qcow2" : (char *)"raw",
+			(char *)path,
+			size,
+			NULL};
+	struct disk_info info;
+	int rc;
+
+	rc = disk_examine_path(path, format, &info, err);
+	if (rc < 0)
+		return rc;
+	if (info.in_use)
+		return error_set(err, EBUSY, "grow '%s': it is in use by another process", path);
+	if (info.virtual_bytes >= bytes)
+		return info.virtual_bytes == bytes
+			       ? 0
+			       : error_set(err, EINVAL,
+					   "grow '%s': it has %" PRIu64
+					   " bytes already; images are never shrunk",
+					   path, info.virtual_bytes);
+	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
+	return error_wrap_if(err, run_qemu_img(argv, err), "grow '%s'", path);
+}

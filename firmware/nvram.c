@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "firmware/nvram.h"
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { QEMU_IMG_MS = 60 * 1000, COPY_BYTES_MAX = 64 * 1024 * 1024 };
+
+/* The name in the cache changes with the template. */
+static int cache_name(const char *template_path, char *buf, size_t size, struct error *err)
+{
+	struct stat st;
+
+	if (stat(template_path, &st) < 0)
+		return error_errno(err, errno, "NVRAM template '%s'", template_path);
+	(void)str_format(buf, size, "nvram-%" PRIx64 "-%" PRIx64 "-%" PRIx64 ".%09ld.qcow2",
+			 (uint64_t)st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
+			 st.st_mtim.tv_nsec);
+	return 0;
+}
+
+static int convert(const char *template_path, bool qcow2, const char *to, struct error *err)
+{
+	cleanup_free char *program = file_find_program("qemu-img");
+	char *argv[] = {(char *)"qemu-img",
+			(char *)"convert",
+			(char *)"-q",
+			(char *)"-f",
+			qcow2 ? (char *)"qcow2" : (char *)"raw",
+			(char *)"-O",
+			(char *)"qcow2",
+			(char *)template_path,
+			(char *)to,
+			NULL};
+
+	if (!program)
+		return error_set(err, ENOENT, "qemu-img is not installed (apt install qemu-utils)");
+	return child_run(program, argv, NULL, 0, QEMU_IMG_MS, NULL, err);
+}
+
+/* Makes sure that the template's qcow2 is in the cache. */
+static int fill_cache(const char *template_path, bool qcow2, const char *cached, struct error *err)
+{
+	cleanup_free char *temp = str_printf("%s.%d.new", cached, (int)getpid());
+	int rc;
+
+	if (!temp)
+		return error_oom(err);
+	if (access(cached, F_OK) == 0)
+		return 0;
+	rc = convert(template_path, qcow2, temp, err);
+	if (rc == 0 && rename(temp, cached) < 0)
+		rc = error_errno(err, errno, "rename '%s'", temp);
+	if (rc < 0)
+		(void)unlink(temp);
+	return rc;
+}
+
+static int copy(const char *cached, int dirfd, const char *name, struct error *err)
+{
+	cleanup_free char *data = NULL;
+	size_t len;
+	int rc;
+
+	rc = file_read(AT_FDCWD, cached, COPY_BYTES_MAX, &data, &len, err);
+	if (rc == 0)
+		rc = file_write_atomic(dirfd, name, data, len, 0600, err);
+	return rc;
+}
+
+int firmware_nvram_create(const char *template_path, bool template_qcow2, const char *cache,
+			  int dirfd, const char *name, struct error *err)
+{
+	cleanup_free char *cached = NULL;
+	char key[128];
+	int rc;
+
+	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_errno(err, EEXIST, "create NVRAM '%s'", name);
+	rc = cache_name(template_path, key, sizeof(key), err);
+	if (rc < 0)
+		return rc;
+	cached = str_printf("%s/%s", cache, key);
+	if (!cached)
+		return error_oom(err);
+	rc = fill_cache(template_path, template_qcow2, cached, err);
+	if (rc == 0)
+		rc = copy(cached, dirfd, name, err);
+	return error_wrap_if(err, rc, "create NVRAM from '%s'", template_path);
+}

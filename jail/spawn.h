@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way into confinement: QEMU, swtpm and dnsmasq are started here and
+ * nowhere else. A jailed process has a session, a uid and gid of its own, no
+ * capability in any set but the ambient ones named here, no_new_privs, no core
+ * dumps, an empty environment, and exactly the descriptors it is given.
+ */
+#ifndef HV_JAIL_SPAWN_H
+#define HV_JAIL_SPAWN_H
+
+#include "base/child.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+
+/*
+ * uids and gids for jails: 1950000000 to 1950065535, in a part of the number
+ * space that neither Debian's adduser, nor systemd (homed, containers, dynamic
+ * and foreign users), nor subuid allocations use.
+ */
+enum { JAIL_UID_FIRST = 1950000000, JAIL_UID_COUNT = 65536 };
+
+enum { JAIL_CAPS_MAX = 8 };
+
+struct jail_spec {
+	const char *program; /* absolute path */
+	char *const *argv;
+	uid_t uid; /* never 0 */
+	gid_t gid; /* never 0 */
+	gid_t extra_group; /* one supplementary group; 0: none */
+	int caps[JAIL_CAPS_MAX]; /* CAP_… to keep, also across exec */
+	size_t n_caps;
+	const struct child_fd *fds;
+	size_t n_fds;
+	int stderr_fd; /* -1: /dev/null; standard input and output always are */
+	int cwd_fd; /* -1: "/" */
+	unsigned nofile; /* RLIMIT_NOFILE; 0: 1024 */
+};
+
+/* As child_spawn(). -EPERM where the caller may not change its user. */
+int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct error *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to lab/: from nodes to the structs of lab/spec.h, by the schema table.
+ */
+#ifndef HV_LAB_DECODE_H
+#define HV_LAB_DECODE_H
+
+#include "lab/node.h"
+#include "lab/schema.h"
+
+struct lab_decoder {
+	struct lab_faults *faults;
+	const struct lab *lab; /* networks and pools to refer to */
+	const struct lab_node *profiles; /* the map of profiles, or NULL */
+	bool failed; /* out of memory */
+	bool quiet; /* faults were told before */
+};
+
+void lab_decoder_fault(struct lab_decoder *d, const struct lab_node *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Fills the section's struct with the defaults of the table. */
+void lab_decode_defaults(struct lab_decoder *d, enum lab_section section, void *into);
+
+/* Decodes every key of map over what into holds: scalars are overridden, lists
+ * replaced. Faults: unknown keys, wrong types, values out of range. */
+void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struct lab_node *map,
+		    bool in_profile, void *into);
+
+/* Tells which required keys map lacks. */
+void lab_decode_required(struct lab_decoder *d, enum lab_section section,
+			 const struct lab_node *map);
+
+/* lab/value.c: one scalar by its row; also for default texts. */
+void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *into);
+
+/* lab/list.c: disks, cdroms and nics of a VM. */
+void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
+		     const struct lab_node *value, struct spec_vm *vm);
+
+/* Frees what is in it, not the struct. */
+void lab_disks_free(struct spec_vm *vm);
+void lab_cdroms_free(struct spec_vm *vm);
+void lab_nics_free(struct spec_vm *vm);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to lab/: the words of each enum, ended by NULL. */
+#ifndef HV_LAB_NAMES_H
+#define HV_LAB_NAMES_H
+
+extern const char *const lab_firmware_words[],
+	*const lab_clock_words[], *const lab_accel_words[],
+					  *const lab_bus_words[],
+						  *const lab_format_words[],
+							  *const lab_nic_words[],
+								  *const lab_display_words[];
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/schema.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "lab/names.h"
+#include "lab/spec.h"
+
+#include <assert.h>
+
+static const char *const section_names[] = {
+	[LAB_SECTION_NETWORK] = "networks", [LAB_SECTION_POOL] = "pools",
+	[LAB_SECTION_VM] = "vms",           [LAB_SECTION_DISK] = "disks",
+	[LAB_SECTION_CDROM] = "cdroms",     [LAB_SECTION_NIC] = "nics",
+};
+static_assert(ARRAY_SIZE(section_names) == LAB_SECTION_COUNT, "a name each");
+
+static const char *const type_names[] = {
+	[LAB_TYPE_TEXT] = "text",
+	[LAB_TYPE_WORD] = "word",
+	[LAB_TYPE_PATH] = "absolute path",
+	[LAB_TYPE_BOOL] = "true or false",
+	[LAB_TYPE_UINT] = "number",
+	[LAB_TYPE_SIZE] = "size",
+	[LAB_TYPE_ENUM] = "one of",
+	[LAB_TYPE_INTERFACE] = "interface name",
+	[LAB_TYPE_CIDR] = "address/prefix",
+	[LAB_TYPE_RANGE] = "address-address",
+	[LAB_TYPE_ADDRESS] = "IPv4 address",
+	[LAB_TYPE_MAC] = "MAC",
+	[LAB_TYPE_UUID] = "UUID",
+	[LAB_TYPE_DOMAIN] = "domain name",
+	[LAB_TYPE_NETWORK] = "name of a network",
+	[LAB_TYPE_PROFILE] = "name of a profile",
+	[LAB_TYPE_VOLUME] = "POOL/FILE",
+	[LAB_TYPE_DISKS] = "list",
+	[LAB_TYPE_CDROMS] = "list",
+	[LAB_TYPE_NICS] = "list",
+};
+static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
+
+#define NET(k, t, member, ...)                                                                \
+	{                                                                                     \
+		LAB_SECTION_NETWORK, k, t, offsetof(struct spec_network, member), __VA_ARGS__ \
+	}
+#define POOL(k, t, member, ...)                                                         \
+	{                                                                               \
+		LAB_SECTION_POOL, k, t, offsetof(struct spec_pool, member), __VA_ARGS__ \
+	}
+#define VM(k, t, member, ...)                                                       \
+	{                                                                           \
+		LAB_SECTION_VM, k, t, offsetof(struct spec_vm, member), __VA_ARGS__ \
+	}
+#define DISK(k, t, member, ...)                                                         \
+	{                                                                               \
+		LAB_SECTION_DISK, k, t, offsetof(struct spec_disk, member), __VA_ARGS__ \
+	}
+#define CDROM(k, t, member, ...)                                                          \
+	{                                                                                 \
+		LAB_SECTION_CDROM, k, t, offsetof(struct spec_cdrom, member), __VA_ARGS__ \
+	}
+#define NIC(k, t, member, ...)                                                        \
+	{                                                                             \
+		LAB_SECTION_NIC, k, t, offsetof(struct spec_nic, member), __VA_ARGS__ \
+	}
+
+static const struct lab_schema_row rows[] = {
+	NET("bridge", LAB_TYPE_INTERFACE, bridge, .required = true,
+	    .help = "Name of the bridge that is made for this network; it must not exist already."),
+	NET("address", LAB_TYPE_CIDR, address, .required = true,
+	    .help = "The host's address on the bridge with the length of the prefix (8 to 30); "
+		    "guests use it as gateway and name server."),
+	NET("nat", LAB_TYPE_BOOL, nat, .default_text = "false",
+	    .help = "Whether guests reach the outside by NAT. Without, they reach each other and "
+		    "the host only."),
+	NET("dhcp", LAB_TYPE_RANGE, dhcp_first, .default_note = "no DHCP and no DNS",
+	    .help = "Addresses that are given out, both ends included."),
+	NET("domain", LAB_TYPE_DOMAIN, domain,
+	    .help = "Guests resolve each other by name within this domain."),
+	NET("mtu", LAB_TYPE_UINT, mtu, .min = 576, .max = 65535, .default_note = "the kernel's",
+	    .help = "MTU of the bridge and its TAPs, in bytes."),
+
+	POOL("path", LAB_TYPE_PATH, path, .required = true,
+	     .help = "Folder for the pool's volumes; made with its first volume."),
+
+	VM("profile", LAB_TYPE_PROFILE, profile, .not_in_profile = true,
+	   .help = "Profile to take keys from that are not given here; lists are replaced, not "
+		   "merged."),
+	VM("uuid", LAB_TYPE_UUID, uuid, .not_in_profile = true,
+	   .default_note = "derived from the name",
+	   .help = "The machine's identity, as its firmware tells the guest."),
+	VM("firmware", LAB_TYPE_ENUM, firmware, .words = lab_firmware_words, .default_text = "uefi",
+	   .help = "What boots the machine; `secure-boot` is UEFI with Microsoft's keys enrolled, "
+		   "`none` boots kernel: directly."),
+	VM("tpm", LAB_TYPE_BOOL, tpm, .default_text = "false",
+	   .help = "A TPM 2.0 (CRB) of its own."),
+	VM("clock", LAB_TYPE_ENUM, clock, .words = lab_clock_words, .default_text = "utc",
+	   .help = "What the hardware clock shows; Windows expects `localtime`."),
+	VM("cpus", LAB_TYPE_UINT, cpus, .min = 1, .max = 255, .default_text = "1",
+	   .help = "Number of virtual CPUs."),
+	VM("memory", LAB_TYPE_SIZE, memory_bytes, .min = 16ULL << 20, .max = 16ULL << 40,
+	   .default_text = "1G", .help = "Memory, a multiple of 1M."),
+	VM("accel", LAB_TYPE_ENUM, accel, .words = lab_accel_words, .default_text = "auto",
+	   .help = "`auto` takes KVM where it really runs guests, else TCG."),
+	VM("cpu", LAB_TYPE_WORD, cpu, .default_note = "`host` under KVM, `max` under TCG",
+	   .help = "QEMU's CPU model."),
+	VM("machine", LAB_TYPE_WORD, machine,
+	   .default_note = "the newest q35 at the first start, then kept",
+	   .help = "QEMU's machine type."),
+	VM("kernel", LAB_TYPE_PATH, kernel, .help = "Kernel to boot directly."),
+	VM("initrd", LAB_TYPE_PATH, initrd, .help = "Initial RAM disk for kernel:."),
+	VM("cmdline", LAB_TYPE_TEXT, cmdline, .help = "Command line for kernel:."),
+	VM("display", LAB_TYPE_ENUM, display, .words = lab_display_words, .default_text = "none",
+	   .help = "Graphics adapter; `vga` is one that every system has a driver for."),
+	VM("tablet", LAB_TYPE_BOOL, tablet, .default_note = "true where there is a display",
+	   .help = "A USB tablet, so that the pointer follows."),
+	VM("hyperv", LAB_TYPE_BOOL, hyperv, .default_text = "false",
+	   .help = "Hyper-V enlightenments for Windows, where KVM runs."),
+	VM("agent", LAB_TYPE_BOOL, agent, .default_text = "true",
+	   .help = "A channel for QEMU's guest agent."),
+	VM("autostart", LAB_TYPE_BOOL, autostart, .default_text = "false",
+	   .help = "Whether `hv up` without names starts it."),
+	VM("disks", LAB_TYPE_DISKS, disks, .help = "Disks, in the order of booting."),
+	VM("cdroms", LAB_TYPE_CDROMS, cdroms,
+	   .help = "ISO images, each a path, in CD drives on SATA."),
+	VM("nics", LAB_TYPE_NICS, nics, .help = "Network interfaces."),
+
+	DISK("volume", LAB_TYPE_VOLUME, pool, .help = "A volume in a pool; either this or path:."),
+	DISK("path", LAB_TYPE_PATH, path, .help = "An image or block device anywhere."),
+	DISK("size", LAB_TYPE_SIZE, size_bytes, .min = 1ULL << 20, .max = 64ULL << 40,
+	     .default_note = "the image has to exist",
+	     .help = "Virtual size. A missing image is created sparse, one that is smaller is "
+		     "grown; none is ever shrunk."),
+	DISK("bus", LAB_TYPE_ENUM, bus, .words = lab_bus_words, .default_text = "virtio",
+	     .help = "How the guest sees it."),
+	DISK("format", LAB_TYPE_ENUM, format, .words = lab_format_words, .default_text = "qcow2",
+	     .help = "Format of the image."),
+	DISK("read_only", LAB_TYPE_BOOL, read_only, .default_text = "false",
+	     .help = "Whether the guest cannot write to it (not on SATA)."),
+
+	CDROM("path", LAB_TYPE_PATH, path, .required = true, .help = "The ISO image."),
+
+	NIC("network", LAB_TYPE_NETWORK, network, .required = true, .help = "Network to join."),
+	NIC("model", LAB_TYPE_ENUM, model, .words = lab_nic_words, .default_text = "virtio",
+	    .help = "How the guest sees it; Windows has a driver for `e1000e`."),
+	NIC("mac", LAB_TYPE_MAC, mac, .default_note = "derived from the uuid and the NIC's index",
+	    .help = "Its address on the link."),
+	NIC("address", LAB_TYPE_ADDRESS, address, .default_note = "one from the network's range",
+	    .help = "The address that the network's DHCP gives to it."),
+};
+
+const struct lab_schema_row *lab_schema_rows(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(rows);
+	return rows;
+}
+
+const struct lab_schema_row *lab_schema_find(enum lab_section section, const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].section == section && str_eq(rows[i].key, key))
+			return &rows[i];
+	return NULL;
+}
+
+enum { WORD_MAX = 24 };
+
+/* Edits (insert, delete, replace) between two short words. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			best = best < row[j] + 1 ? best : row[j] + 1;
+			row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+		}
+	}
+	return row[lb];
+}
+
+const char *lab_schema_suggest(enum lab_section section, const char *key)
+{
+	const char *best = NULL;
+	size_t least = 3;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t d = rows[i].section == section ? distance(key, rows[i].key) : least;
+
+		if (d < least) {
+			least = d;
+			best = rows[i].key;
+		}
+	}
+	return best;
+}
+
+const char *lab_section_name(enum lab_section section)
+{
+	return section_names[section];
+}
+
+const char *lab_type_name(enum lab_type type)
+{
+	return type_names[type];
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* One decoder per type of lab/schema.h. Each says what would be right. */
+#include "lab/decode.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <uuid/uuid.h>
+
+typedef void value_fn(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field);
+
+static void set_text(struct lab_decoder *d, char **field, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy) {
+		d->failed = true;
+		return;
+	}
+	free(*field);
+	*field = copy;
+}
+
+static void take_text(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	(void)row;
+	set_text(d, field, value->text);
+}
+
+static void take_word(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	const char *s = value->text;
+
+	/* It goes onto QEMU's command line, where a comma would begin an option. */
+	while (isalnum((unsigned char)*s) || (*s && strchr("_.+-", *s)))
+		s++;
+	if (*s || !*value->text)
+		lab_decoder_fault(d, value,
+				  "'%s' is not a word for %s: letters, digits and _ . + - only",
+				  value->text, row->key);
+	else
+		set_text(d, field, value->text);
+}
+
+static void take_path(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	if (value->text[0] != '/' || strchr(value->text, '\n'))
+		lab_decoder_fault(d, value, "%s: '%s' is not an absolute path", row->key,
+				  value->text);
+	else
+		set_text(d, field, value->text);
+}
+
+static void take_bool(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	bool is_true = str_eq(value->text, "true");
+
+	if (!value->plain || !(is_true || str_eq(value->text, "false")))
+		lab_decoder_fault(d, value, "%s: '%s' is not true or false%s", row->key,
+				  value->text, value->plain ? "" : " (without quotes)");
+	else
+		*(bool *)field = is_true;
+}
+
+static void take_uint(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	uint64_t number;
+
+	if (!value->plain || !str_parse_u64(value->text, UINT32_MAX, &number) ||
+	    number < row->min || number > row->max)
+		lab_decoder_fault(d, value, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64,
+				  row->key, value->text, row->min, row->max);
+	else
+		*(unsigned *)field = (unsigned)number;
+}
+
+static void take_size(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	char least[32], most[32];
+	uint64_t bytes;
+
+	if (!value->plain || !str_parse_size(value->text, &bytes)) {
+		lab_decoder_fault(
+			d, value,
+			"%s: '%s' is not a size: bytes, or a number with K, M, G or T, as "
+			"in 60G",
+			row->key, value->text);
+		return;
+	}
+	if (bytes < row->min || bytes > row->max) {
+		str_format_size(least, sizeof(least), row->min);
+		str_format_size(most, sizeof(most), row->max);
+		lab_decoder_fault(d, value, "%s: '%s' is not between %s and %s", row->key,
+				  value->text, least, most);
+		return;
+	}
+	*(uint64_t *)field = bytes;
+}
+
+static void take_enum(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	struct strbuf words = {0};
+
+	for (unsigned i = 0; row->words[i]; i++) {
+		if (str_eq(value->text, row->words[i])) {
+			*(unsigned *)field = i;
+			strbuf_free(&words);
+			return;
+		}
+		strbuf_addf(&words, "%s%s", i ? ", " : "", row->words[i]);
+	}
+	lab_decoder_fault(d, value, "%s: '%s' is none of: %s", row->key, value->text,
+			  words.data ? words.data : "");
+	strbuf_free(&words);
+}
+
+static void take_interface(struct lab_decoder *d, const struct lab_schema_row *row,
+			   const struct lab_node *value, void *field)
+{
+	const char *s = value->text;
+	size_t len = strlen(s);
+
+	if (len >= IFNAMSIZ) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' has %zu bytes; an interface name has at most %d",
+				  row->key, s, len, IFNAMSIZ - 1);
+		return;
+	}
+	while (isalnum((unsigned char)*s) || (*s && strchr("_.-", *s)))
+		s++;
+	if (*s || !len || value->text[0] == '-' || str_eq(value->text, ".") ||
+	    str_eq(value->text, ".."))
+		lab_decoder_fault(
+			d, value,
+			"%s: '%s' is not an interface name: letters, digits and _ . - only",
+			row->key, value->text);
+	else
+		memcpy(field, value->text, len + 1);
+}
+
+static void take_cidr(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	struct spec_network *net =
+		(struct spec_network *)((char *)field - offsetof(struct spec_network, address));
+	const char *slash = strchr(value->text, '/');
+	char text[INET_ADDRSTRLEN];
+	struct in_addr address;
+	uint64_t prefix;
+	uint32_t host;
+
+	if (!slash ||
+	    !str_format(text, sizeof(text), "%.*s", (int)(slash - value->text), value->text) ||
+	    inet_pton(AF_INET, text, &address) != 1 || !str_parse_u64(slash + 1, 30, &prefix) ||
+	    prefix < 8) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not an address with a prefix of 8 to 30, as in "
+				  "192.168.56.1/24",
+				  row->key, value->text);
+		return;
+	}
+	host = ntohl(address.s_addr) & (0xffffffffU >> prefix);
+	if (host == 0 || host == (0xffffffffU >> prefix)) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is the %s address of its subnet; give the host's own",
+				  row->key, value->text, host ? "broadcast" : "network");
+		return;
+	}
+	net->address = address;
+	net->prefix = (unsigned)prefix;
+}
+
+static void take_range(struct lab_decoder *d, const struct lab_schema_row *row,
+		       const struct lab_node *value, void *field)
+{
+	struct spec_network *net =
+		(struct spec_network *)((char *)field - offsetof(struct spec_network, dhcp_first));
+	const char *dash = strchr(value->text, '-');
+	char text[INET_ADDRSTRLEN];
+	struct in_addr first, last;
+
+	if (!dash ||
+	    !str_format(text, sizeof(text), "%.*s", (int)(dash - value->text), value->text) ||
+	    inet_pton(AF_INET, text, &first) != 1 || inet_pton(AF_INET, dash + 1, &last) != 1) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not a range of addresses, as in "
+				  "192.168.56.100-192.168.56.200",
+				  row->key, value->text);
+		return;
+	}
+	net->dhcp = true;
+	net->dhcp_first = first;
+	net->dhcp_last = last;
+}
+
+static void take_address(struct lab_decoder *d, const struct lab_schema_row *row,
+			 const struct lab_node *value, void *field)
+{
+	struct spec_nic *nic =
+		(struct spec_nic *)((char *)field - offsetof(struct spec_nic, address));
+
+	if (inet_pton(AF_INET, value->text, &nic->address) != 1)
+		lab_decoder_fault(d, value, "%s: '%s' is not an IPv4 address", row->key,
+				  value->text);
+	else
+		nic->has_address = true;
+}
+
+static void take_mac(struct lab_decoder *d, const struct lab_schema_row *row,
+		     const struct lab_node *value, void *field)
+{
+	struct spec_nic *nic = (struct spec_nic *)((char *)field - offsetof(struct spec_nic, mac));
+	const char *s = value->text;
+	uint8_t mac[6] = {0};
+	bool good = strlen(s) == 17;
+
+	for (size_t i = 0; good && i < 17; i++) {
+		if (i % 3 == 2)
+			good = s[i] == ':';
+		else
+			good = isxdigit((unsigned char)s[i]);
+		if (good && i % 3 != 2)
+			mac[i / 3] = (uint8_t)(mac[i / 3] << 4 |
+					       (isdigit((unsigned char)s[i])
+							? s[i] - '0'
+							: tolower((unsigned char)s[i]) - 'a' + 10));
+	}
+	if (!good) {
+		lab_decoder_fault(d, value, "%s: '%s' is not a MAC, as in 52:54:00:12:34:56",
+				  row->key, s);
+	} else if (mac[0] & 1) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is a multicast address; the first byte has to be even",
+				  row->key, s);
+	} else {
+		memcpy(nic->mac, mac, sizeof(mac));
+		nic->mac_given = true;
+	}
+}
+
+static void take_uuid(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	uuid_t uuid;
+
+	if (uuid_parse(value->text, uuid) < 0 || uuid_is_null(uuid))
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not a UUID, as in "
+				  "4c82c973-7299-468e-bf15-d442ee681475 (uuidgen makes one)",
+				  row->key, value->text);
+	else
+		uuid_unparse_lower(uuid, field);
+}
+
+static void take_domain(struct lab_decoder *d, const struct lab_schema_row *row,
+			const struct lab_node *value, void *field)
+{
+	const char *s = value->text;
+	size_t label = 0;
+	bool good = *s && strlen(s) <= 253;
+
+	for (; good && *s; s++) {
+		if (*s == '.')
+			good = label > 0 && s[-1] != '-' && s[1];
+		else
+			good = isalnum((unsigned char)*s) || (*s == '-' && label > 0);
+		label = *s == '.' ? 0 : label + 1;
+		good = good && label <= 63;
+	}
+	if (!good || s[-1] == '-')
+		lab_decoder_fault(d, value, "%s: '%s' is not a domain name, as in lab.test",
+				  row->key, value->text);
+	else
+		set_text(d, field, value->text);
+}
+
+static void take_network(struct lab_decoder *d, const struct lab_schema_row *row,
+			 const struct lab_node *value, void *field)
+{
+	const struct spec_network *net = lab_find_network(d->lab, value->text);
+	struct strbuf known = {0};
+
+	(void)row;
+	if (net) {
+		*(const struct spec_network **)field = net;
+		return;
+	}
+	for (size_t i = 0; i < d->lab->n_networks; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", d->lab->networks[i].name);
+	lab_decoder_fault(d, value, "there is no network '%s'; there %s: %s", value->text,
+			  d->lab->n_networks == 1 ? "is" : "are", known.data ? known.data : "none");
+	strbuf_free(&known);
+}
+
+static void take_profile(struct lab_decoder *d, const struct lab_schema_row *row,
+			 const struct lab_node *value, void *field)
+{
+	struct strbuf known = {0};
+
+	(void)row;
+	if (lab_node_get(d->profiles, value->text)) {
+		set_text(d, field, value->text);
+		return;
+	}
+	for (size_t i = 0; d->profiles && i < d->profiles->n; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", d->profiles->keys[i]->text);
+	lab_decoder_fault(d, value, "there is no profile '%s'; there %s: %s", value->text,
+			  d->profiles && d->profiles->n == 1 ? "is" : "are",
+			  known.data ? known.data : "none");
+	strbuf_free(&known);
+}
+
+static void no_pool(struct lab_decoder *d, const struct lab_node *value, const char *name)
+{
+	struct strbuf known = {0};
+
+	for (size_t i = 0; i < d->lab->n_pools; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", d->lab->pools[i].name);
+	lab_decoder_fault(d, value, "there is no pool '%s'; there %s: %s", name,
+			  d->lab->n_pools == 1 ? "is" : "are", known.data ? known.data : "none");
+	strbuf_free(&known);
+}
+
+static void take_volume(struct lab_decoder *d, const struct lab_schema_row *row,
+			const struct lab_node *value, void *field)
+{
+	struct spec_disk *disk =
+		(struct spec_disk *)((char *)field - offsetof(struct spec_disk, pool));
+	const char *slash = strchr(value->text, '/'), *file = slash ? slash + 1 : NULL;
+	cleanup_free char *pool =
+		slash ? strndup(value->text, (size_t)(slash - value->text)) : NULL;
+
+	if (!file || !*file || slash == value->text || strchr(file, '/') || strchr(file, '\n') ||
+	    str_eq(file, ".") || str_eq(file, "..")) {
+		lab_decoder_fault(d, value, "%s: '%s' is not POOL/FILE, as in homelab/dc01.qcow2",
+				  row->key, value->text);
+		return;
+	}
+	if (!pool) {
+		d->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < d->lab->n_pools; i++)
+		if (str_eq(d->lab->pools[i].name, pool))
+			disk->pool = &d->lab->pools[i];
+	if (!disk->pool) {
+		no_pool(d, value, pool);
+		return;
+	}
+	set_text(d, &disk->name, value->text);
+	free(disk->path);
+	disk->path = str_printf("%s/%s", disk->pool->path ? disk->pool->path : "", file);
+	d->failed = d->failed || !disk->path;
+}
+
+static value_fn *const decoders[LAB_TYPE_COUNT] = {
+	[LAB_TYPE_TEXT] = take_text,       [LAB_TYPE_WORD] = take_word,
+	[LAB_TYPE_PATH] = take_path,       [LAB_TYPE_BOOL] = take_bool,
+	[LAB_TYPE_UINT] = take_uint,       [LAB_TYPE_SIZE] = take_size,
+	[LAB_TYPE_ENUM] = take_enum,       [LAB_TYPE_INTERFACE] = take_interface,
+	[LAB_TYPE_CIDR] = take_cidr,       [LAB_TYPE_RANGE] = take_range,
+	[LAB_TYPE_ADDRESS] = take_address, [LAB_TYPE_MAC] = take_mac,
+	[LAB_TYPE_UUID] = take_uuid,       [LAB_TYPE_DOMAIN] = take_domain,
+	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
+	[LAB_TYPE_VOLUME] = take_volume,
+};
+
+void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *into)
+{
+	if (value->kind != LAB_NODE_SCALAR)
+		lab_decoder_fault(d, value, "%s: has to be %s, not %s", row->key,
+				  lab_type_name(row->type), lab_node_describe(value));
+	else if (value->plain && (str_eq(value->text, "") || str_eq(value->text, "null") ||
+				  str_eq(value->text, "~")))
+		lab_decoder_fault(d, value, "%s: has no value; it has to be %s", row->key,
+				  lab_type_name(row->type));
+	else
+		decoders[row->type](d, row, value, (char *)into + row->offset);
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The handshake is an enum; each message that arrives takes it one step on:
+ * GREETING (the peer speaks first) → NEGOTIATING (our qmp_capabilities is out)
+ * → READY. Calls made before READY wait in the output queue behind a mark, so
+ * that nothing overtakes the negotiation.
+ *
+ * Pending calls form a list in the order of their ids. One timer stands at the
+ * nearest deadline, and at none where no call has one, so an idle client never
+ * wakes up.
+ *
+ * The peer goes by end of file, a broken line, a line beyond the bound, or
+ * silence during the handshake: client_fail() completes every pending call with
+ * that reason and then tells `closed`. Callbacks may free the client; a
+ * reference count keeps its memory until the outermost entry has returned.
+ */
+#include "qmp/client.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "qmp/framer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINE_BYTES_MAX = 8 * 1024 * 1024,
+	PENDING_MAX = 4096,
+	OUTPUT_BYTES_MAX = 16 * 1024 * 1024,
+	HANDSHAKE_MS = 60 * 1000,
+	/* Read per wake-up: a flood of events does not starve the loop. */
+	READ_BYTES = 64 * 1024,
+	STRAY_LOGGED_MAX = 10,
+};
+
+enum handshake { HANDSHAKE_GREETING, HANDSHAKE_NEGOTIATING, HANDSHAKE_READY, HANDSHAKE_GONE };
+
+struct pending {
+	struct pending *next;
+	json_int_t id;
+	uint64_t deadline_usec; /* 0: none */
+	qmp_reply_fn reply;
+	void *arg;
+};
+
+/* Descriptors that go along with the byte at offset of all output so far. */
+struct passage {
+	struct passage *next;
+	uint64_t offset;
+	size_t n_fds;
+	int fds[FD_PASS_MAX];
+};
+
+struct qmp_client {
+	unsigned references;
+	bool freed; /* by its owner: no more callbacks */
+	sd_event *event;
+	sd_event_source *io, *timer;
+	int fd;
+	enum handshake handshake;
+	uint64_t handshake_deadline_usec;
+	struct qmp_handlers handlers;
+	struct qmp_framer *framer;
+	struct strbuf output;
+	struct strbuf queued; /* calls made before READY */
+	uint64_t written; /* bytes of all output that the socket took */
+	struct passage *passages;
+	struct pending *pending, **pending_end;
+	size_t n_pending;
+	json_int_t next_id;
+	unsigned stray_logged;
+};
+
+static void client_unref(struct qmp_client *c)
+{
+	if (--c->references)
+		return;
+	sd_event_unref(c->event);
+	free(c);
+}
+
+static void passages_free(struct qmp_client *c)
+{
+	while (c->passages) {
+		struct passage *p = c->passages;
+
+		c->passages = p->next;
+		for (size_t i = 0; i < p->n_fds; i++)
+			close(p->fds[i]);
+		free(p);
+	}
+}
+
+/* Takes everything down but the memory. */
+static void client_close(struct qmp_client *c)
+{
+	c->handshake = HANDSHAKE_GONE;
+	c->io = sd_event_source_disable_unref(c->io);
+	c->timer = sd_event_source_disable_unref(c->timer);
+	close_fd(&c->fd);
+	passages_free(c);
+	qmp_framer_free(steal_ptr(&c->framer));
+	strbuf_free(&c->output);
+	strbuf_free(&c->queued);
+}
+
+static struct pending *pending_take(struct qmp_client *c, struct pending **link)
+{
+	struct pending *p = *link;
+
+	*link = p->next;
+	if (!p->next)
+		c->pending_end = link;
+	c->n_pending--;
+	return p;
+}
+
+/* Completes one call that is out of the list; frees it. */
+static void complete(struct pending *p, json_t *result, const char *class, const struct error *err)
+{
+	if (p->reply)
+		p->reply(result, class, err, p->arg);
+	free(p);
+}
+
+static void fail_pending(struct qmp_client *c, const struct error *why)
+{
+	while (c->pending)
+		complete(pending_take(c, &c->pending), NULL, NULL, why);
+}
+
+static void client_fail(struct qmp_client *c, const struct error *why)
+{
+	if (c->handshake == HANDSHAKE_GONE)
+		return;
+	client_close(c);
+	fail_pending(c, why);
+	if (!c->freed && c->handlers.closed)
+		c->handlers.closed(why, c->handlers.arg);
+}
+
+static uint64_t now_usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Puts the timer at the nearest deadline. */
+static void arm_timer(struct qmp_client *c)
+{
+	uint64_t nearest = c->handshake < HANDSHAKE_READY ? c->handshake_deadline_usec : 0;
+
+	for (const struct pending *p = c->pending; p; p = p->next)
+		if (p->deadline_usec && (!nearest || p->deadline_usec < nearest))
+			nearest = p->deadline_usec;
+	if (!c->timer)
+		return;
+	if (nearest)
+		(void)sd_event_source_set_time(c->timer, nearest);
+	(void)sd_event_source_set_enabled(c->timer, nearest ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct qmp_client *c = userdata;
+	struct error err = ERROR_INIT;
+	uint64_t now = now_usec();
+
+	(void)source;
+	(void)usec;
+	c->references++;
+	if (c->handshake < HANDSHAKE_READY && c->handshake_deadline_usec <= now) {
+		(void)error_set(&err, ETIMEDOUT, "the peer did not complete the QMP handshake");
+		client_fail(c, &err);
+	}
+	for (struct pending **link = &c->pending; !c->freed && *link;) {
+		if (!(*link)->deadline_usec || (*link)->deadline_usec > now) {
+			link = &(*link)->next;
+			continue;
+		}
+		(void)error_set(&err, ETIMEDOUT, "no answer in time");
+		complete(pending_take(c, link), NULL, NULL, &err);
+		/* The callback may have changed the list. */
+		link = &c->pending;
+	}
+	arm_timer(c);
+	client_unref(c);
+	return 0;
+}
+
+/* Writes what the socket takes. Descriptors go with the first byte of their
+ * message; a write never runs over the start of the next such message. */
+static int client_write(struct qmp_client *c, struct error *err)
+{
+	while (c->output.len) {
+		struct passage *p = c->passages;
+		size_t len = c->output.len;
+		ssize_t n;
+
+		if (p && p->offset == c->written) {
+			/* One byte carries them: it is taken whole or not at all. */
+			int rc = fd_send(c->fd, c->output.data, 1, p->fds, p->n_fds, err);
+
+			if (rc == -EAGAIN)
+				break;
+			if (rc < 0)
+				return rc;
+			n = 1;
+			c->passages = p->next;
+			for (size_t i = 0; i < p->n_fds; i++)
+				close(p->fds[i]);
+			free(p);
+		} else {
+			if (p && p->offset - c->written < len)
+				len = (size_t)(p->offset - c->written);
+			n = send(c->fd, c->output.data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n < 0 && errno == EAGAIN)
+				break;
+			if (n < 0)
+				return error_errno(err, errno, "send");
+		}
+		c->written += (uint64_t)n;
+		strbuf_consume(&c->output, (size_t)n);
+	}
+	(void)sd_event_source_set_io_events(c->io, EPOLLIN | (c->output.len ? EPOLLOUT : 0U));
+	return 0;
+}
+
+static void handle_return(struct qmp_client *c, json_t *message, json_t *id)
+{
+	json_t *failure = json_object_get(message, "error");
+	struct error err = ERROR_INIT;
+	struct pending **link = &c->pending;
+	const char *class, *desc;
+
+	while (*link && (!json_is_integer(id) || (*link)->id != json_integer_value(id)))
+		link = &(*link)->next;
+	if (!*link) {
+		if (c->stray_logged++ < STRAY_LOGGED_MAX)
+			log_warning("qmp: an answer that nobody waits for is passed over");
+		return;
+	}
+	if (!failure) {
+		complete(pending_take(c, link), json_object_get(message, "return"), NULL, NULL);
+	} else {
+		class = json_string_value(json_object_get(failure, "class"));
+		desc = json_string_value(json_object_get(failure, "desc"));
+		class = class ? class : "GenericError";
+		(void)error_set(&err,
+				str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound")
+					? ENOENT
+					: EREMOTEIO,
+				"%s", desc ? desc : "no reason given");
+		complete(pending_take(c, link), NULL, class, &err);
+	}
+	if (!c->freed)
+		arm_timer(c);
+}
+
+static int handle_greeting(struct qmp_client *c, json_t *message, struct error *err)
+{
+	static const char negotiate[] = "{\"execute\":\"qmp_capabilities\",\"id\":0}\r\n";
+	json_t *greeting = json_object_get(message, "QMP");
+
+	if (!json_is_object(greeting))
+		return error_set(err, EPROTO, "the peer does not greet as a QMP server does");
+	c->handshake = HANDSHAKE_NEGOTIATING;
+	strbuf_add(&c->output, negotiate, sizeof(negotiate) - 1);
+	if (c->handlers.ready)
+		c->handlers.ready(greeting, c->handlers.arg);
+	return c->freed ? 0 : client_write(c, err);
+}
+
+static int handle_negotiation(struct qmp_client *c, json_t *message, struct error *err)
+{
+	json_t *failure = json_object_get(message, "error");
+
+	if (failure)
+		return error_set(err, EPROTO, "qmp_capabilities: %s",
+				 json_string_value(json_object_get(failure, "desc")) ?: "refused");
+	c->handshake = HANDSHAKE_READY;
+	arm_timer(c);
+	strbuf_add(&c->output, c->queued.data, c->queued.len);
+	strbuf_free(&c->queued);
+	return client_write(c, err);
+}
+
+/* One message. Events may come at any time, also before the handshake is over. */
+static int handle_message(struct qmp_client *c, json_t *message, struct error *err)
+{
+	const char *event = json_string_value(json_object_get(message, "event"));
+
+	if (event) {
+		if (c->handlers.event)
+			c->handlers.event(event, message, c->handlers.arg);
+		return 0;
+	}
+	if (c->handshake == HANDSHAKE_GREETING)
+		return handle_greeting(c, message, err);
+	if (!json_object_get(message, "return") && !json_object_get(message, "error"))
+		return error_set(err, EPROTO, "a message that is neither answer nor event");
+	if (c->handshake == HANDSHAKE_NEGOTIATING)
+		return handle_negotiation(c, message, err);
+	handle_return(c, message, json_object_get(message, "id"));
+	return 0;
+}
+
+static int handle_line(struct qmp_client *c, const char *line, size_t len, struct error *err)
+{
+	json_error_t fault;
+	json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
+	int rc;
+
+	if (!message)
+		return error_set(err, EPROTO, "the peer sent what is not JSON (column %d: %s)",
+				 fault.column, fault.text);
+	rc = json_is_object(message) ? handle_message(c, message, err)
+				     : error_set(err, EPROTO, "a message that is no object");
+	json_decref(message);
+	return rc;
+}
+
+static int client_read(struct qmp_client *c, struct error *err)
+{
+	char chunk[READ_BYTES];
+	const char *line;
+	size_t len;
+	ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	int rc, pushed;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0)
+		return error_errno(err, errno, "receive");
+	if (n == 0)
+		return error_set(err, ECONNRESET, "the peer closed the connection");
+	pushed = qmp_framer_push(c->framer, chunk, (size_t)n);
+	while (c->handshake != HANDSHAKE_GONE && qmp_framer_next(c->framer, &line, &len)) {
+		rc = handle_line(c, line, len, err);
+		if (rc < 0)
+			return rc;
+	}
+	if (pushed < 0 && c->handshake != HANDSHAKE_GONE)
+		return error_set(err, -pushed, "the peer sent a line beyond %d MiB",
+				 LINE_BYTES_MAX >> 20);
+	return 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct qmp_client *c = userdata;
+	struct error err = ERROR_INIT;
+	int rc = 0;
+
+	(void)source;
+	(void)fd;
+	c->references++;
+	if (revents & EPOLLOUT)
+		rc = client_write(c, &err);
+	/* Also when writing failed: the peer's last words may be there. */
+	if ((revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) && c->handshake != HANDSHAKE_GONE) {
+		int read_rc = client_read(c, rc < 0 ? NULL : &err);
+
+		rc = rc < 0 ? rc : read_rc;
+	}
+	if (rc < 0)
+		client_fail(c, &err);
+	client_unref(c);
+	return 0;
+}
+
+int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
+		   struct qmp_client **ret_client, struct error *err)
+{
+	struct qmp_client *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c) {
+		close(fd);
+		return error_oom(err);
+	}
+	*c = (struct qmp_client){
+		.references = 1,
+		.event = sd_event_ref(event),
+		.fd = fd,
+		.handlers = *handlers,
+		.next_id = 1,
+		.handshake_deadline_usec = now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
+	};
+	c->pending_end = &c->pending;
+	rc = fd_set_nonblock(fd, err);
+	if (rc == 0 && qmp_framer_new(LINE_BYTES_MAX, &c->framer) < 0)
+		rc = error_oom(err);
+	if (rc == 0) {
+		rc = sd_event_add_io(event, &c->io, fd, EPOLLIN, on_io, c);
+		if (rc >= 0)
+			rc = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC,
+					       c->handshake_deadline_usec, 0, on_timer, c);
+		rc = rc < 0 ? error_errno(err, -rc, "watch the QMP socket") : 0;
+	}
+	if (rc < 0) {
+		qmp_client_free(c);
+		return rc;
+	}
+	*ret_client = c;
+	return 0;
+}
+
+void qmp_client_free(struct qmp_client *c)
+{
+	struct error err = ERROR_INIT;
+
+	if (!c)
+		return;
+	c->freed = true;
+	client_close(c);
+	(void)error_set(&err, ECANCELED, "the connection was closed");
+	fail_pending(c, &err);
+	client_unref(c);
+}
+
+/* The request as a line; the caller frees it. args is stolen. */
+static char *encode(const char *command, json_t *args, json_int_t id)
+{
+	json_t *request = json_pack("{s:s s:I}", "execute", command, "id", id);
+	char *text = NULL;
+
+	if (request && args && json_object_set(request, "arguments", args) < 0) {
+		json_decref(request);
+		request = NULL;
+	}
+	json_decref(args);
+	if (request)
+		text = json_dumps(request, JSON_COMPACT);
+	json_decref(request);
+	return text;
+}
+
+/* Notes that fds go with what is queued next. */
+static int add_passage(struct qmp_client *c, const int *fds, size_t n_fds, struct error *err)
+{
+	struct passage *p, **link = &c->passages;
+
+	if (n_fds > FD_PASS_MAX)
+		return error_set(err, E2BIG, "more than %d descriptors", FD_PASS_MAX);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return error_oom(err);
+	p->offset = c->written + c->output.len;
+	for (; p->n_fds < n_fds; p->n_fds++) {
+		p->fds[p->n_fds] = dup(fds[p->n_fds]);
+		if (p->fds[p->n_fds] < 0) {
+			int code = errno;
+
+			while (p->n_fds)
+				close(p->fds[--p->n_fds]);
+			free(p);
+			return error_errno(err, code, "duplicate a descriptor");
+		}
+	}
+	while (*link)
+		link = &(*link)->next;
+	*link = p;
+	return 0;
+}
+
+static int check_call(const struct qmp_client *c, size_t n_fds, struct error *err)
+{
+	if (c->handshake == HANDSHAKE_GONE)
+		return error_set(err, ECONNRESET, "the connection is gone");
+	if (c->n_pending >= PENDING_MAX)
+		return error_set(err, EBUSY, "%d calls wait for an answer already", PENDING_MAX);
+	if (c->output.len + c->queued.len > OUTPUT_BYTES_MAX)
+		return error_set(err, ENOBUFS, "the peer does not read");
+	if (n_fds && c->handshake != HANDSHAKE_READY)
+		return error_set(err, EAGAIN, "descriptors go once the handshake is over");
+	return 0;
+}
+
+int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, const int *fds,
+		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
+		    struct error *err)
+{
+	struct strbuf *into = c->handshake == HANDSHAKE_READY ? &c->output : &c->queued;
+	cleanup_free char *text = encode(command, args, c->next_id);
+	struct pending *p;
+	int rc;
+
+	if (!text)
+		return error_oom(err);
+	rc = check_call(c, n_fds, err);
+	if (rc < 0)
+		return rc;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return error_oom(err);
+	rc = n_fds ? add_passage(c, fds, n_fds, err) : 0;
+	if (rc < 0) {
+		free(p);
+		return rc;
+	}
+	*p = (struct pending){
+		.id = c->next_id++,
+		.deadline_usec = timeout_ms ? now_usec() + timeout_ms * 1000 : 0,
+		.reply = reply,
+		.arg = arg,
+	};
+	strbuf_addf(into, "%s\r\n", text);
+	*c->pending_end = p;
+	c->pending_end = &p->next;
+	c->n_pending++;
+	if (timeout_ms)
+		arm_timer(c);
+	/* Written by the loop: a failure has to reach `closed`, not the caller. */
+	if (into == &c->output)
+		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+	return 0;
+}
+
+size_t qmp_client_pending(const struct qmp_client *c)
+{
+	return c->n_pending;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking over what a supervisor left that was killed or replaced. Its
+ * status.json names QEMU and swtpm by pid and start time; processes that still
+ * are who they were are taken hold of by pidfd, and QEMU's sockets, which
+ * listen, are there to connect to.
+ */
+#ifndef HV_VMM_ADOPT_H
+#define HV_VMM_ADOPT_H
+
+#include "base/paths.h"
+#include "vmm/rundir.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct error;
+struct resources;
+struct child;
+
+/*
+ * 1: a running QEMU was found; r holds its processes, pins and TAP names, as
+ * after resources_start(). 0: there is none, and what was left of an earlier
+ * one (a swtpm, a QEMU that never ran its guest) was ended.
+ */
+int adopt_machine(const struct rundir *run, const struct paths *paths, struct resources *r,
+		  uint64_t *ret_started, struct error *err);
+
+/* {"pid": …, "start": …} of a child, or null; for status.json. */
+json_t *adopt_describe(const struct child *c);
+
+/* The process so described, where it still lives; else -ESRCH. */
+int adopt_find(json_t *described, struct child *ret_child);
+
+#endif

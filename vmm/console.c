@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/console.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "vmm/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	VIEWERS_MAX = 16,
+	VIEWER_BEHIND_MAX = 256 * 1024,
+	INPUT_MAX = 64 * 1024,
+	REPLAY_BYTES = 4096, /* about a screenful, for a new viewer */
+	LOG_BYTES_MAX = 8 * 1024 * 1024,
+};
+
+struct viewer {
+	struct console *console;
+	struct viewer *next;
+	int fd;
+	sd_event_source *source;
+	struct strbuf output;
+};
+
+struct console {
+	sd_event *event;
+	int serial_fd, listen_fd, state_dirfd;
+	sd_event_source *serial_source, *listen_source;
+	struct strbuf input; /* for the guest */
+	struct strbuf recent; /* its last words */
+	struct viewer *viewers;
+	size_t n_viewers;
+	uint64_t log_bytes;
+};
+
+static void viewer_free(struct viewer *v)
+{
+	struct viewer **link = &v->console->viewers;
+
+	while (*link != v)
+		link = &(*link)->next;
+	*link = v->next;
+	v->console->n_viewers--;
+	sd_event_source_disable_unref(v->source);
+	close_fd(&v->fd);
+	strbuf_free(&v->output);
+	free(v);
+}
+
+/* False where the viewer is to be dropped. */
+static bool viewer_write(struct viewer *v)
+{
+	while (v->output.len) {
+		ssize_t n = send(v->fd, v->output.data, v->output.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return false;
+		strbuf_consume(&v->output, (size_t)n);
+	}
+	(void)sd_event_source_set_io_events(v->source, EPOLLIN | (v->output.len ? EPOLLOUT : 0U));
+	return true;
+}
+
+static bool viewer_send(struct viewer *v, const char *data, size_t len)
+{
+	static const char behind[] = "\r\n[hv: this viewer was too slow and is dropped]\r\n";
+
+	if (v->output.len + len > VIEWER_BEHIND_MAX) {
+		(void)send(v->fd, behind, sizeof(behind) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return false;
+	}
+	strbuf_add(&v->output, data, len);
+	return !v->output.failed && viewer_write(v);
+}
+
+static void input_write(struct console *c)
+{
+	while (c->input.len && c->serial_fd >= 0) {
+		ssize_t n = send(c->serial_fd, c->input.data, c->input.len,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
+		strbuf_consume(&c->input, (size_t)n);
+	}
+	if (c->serial_source)
+		(void)sd_event_source_set_io_events(c->serial_source,
+						    EPOLLIN | (c->input.len ? EPOLLOUT : 0U));
+}
+
+static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct viewer *v = userdata;
+	struct console *c = v->console;
+	bool alive = true;
+	char chunk[4096];
+
+	(void)source;
+	if (revents & EPOLLOUT)
+		alive = viewer_write(v);
+	if (alive && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		alive = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+		/* A guest that reads nothing loses keys, as a real line does. */
+		if (n > 0 && c->input.len + (size_t)n <= INPUT_MAX) {
+			strbuf_add(&c->input, chunk, (size_t)n);
+			input_write(c);
+		}
+	}
+	if (!alive)
+		viewer_free(v);
+	return 0;
+}
+
+static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
+{
+	struct console *c = userdata;
+	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct viewer *v;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	(void)source;
+	(void)revents;
+	if (fd < 0 || fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid() ||
+	    c->n_viewers >= VIEWERS_MAX)
+		return 0;
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return 0;
+	v->console = c;
+	v->fd = steal_fd(&fd);
+	v->next = c->viewers;
+	c->viewers = v;
+	c->n_viewers++;
+	if (sd_event_add_io(c->event, &v->source, v->fd, EPOLLIN, on_viewer, v) < 0 ||
+	    !viewer_send(v, c->recent.data, c->recent.len))
+		viewer_free(v);
+	return 0;
+}
+
+/* Moves the log aside when it is full. QEMU appends to the same file through
+ * its own descriptor, so it is copied and cut, not renamed. */
+static void bound_log(struct console *c, size_t more)
+{
+	cleanup_close int log = -1;
+	cleanup_free char *text = NULL;
+	size_t len = 0;
+
+	c->log_bytes += more;
+	if (c->log_bytes < LOG_BYTES_MAX)
+		return;
+	c->log_bytes = 0;
+	log = openat(c->state_dirfd, NAME_CONSOLE_LOG, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (log < 0 || file_read(c->state_dirfd, NAME_CONSOLE_LOG, (size_t)LOG_BYTES_MAX * 4, &text,
+				 &len, NULL) < 0)
+		return;
+	if (file_write_volatile(c->state_dirfd, NAME_CONSOLE_LOG ".1", text, len, 0600, NULL) < 0 ||
+	    ftruncate(log, 0) < 0)
+		log_warning("the console log could not be moved aside; it grows on");
+}
+
+static void pass_on(struct console *c, const char *data, size_t len)
+{
+	struct viewer *next;
+
+	for (struct viewer *v = c->viewers; v; v = next) {
+		next = v->next;
+		if (!viewer_send(v, data, len))
+			viewer_free(v);
+	}
+	strbuf_add(&c->recent, data, len);
+	if (c->recent.len > REPLAY_BYTES)
+		strbuf_consume(&c->recent, c->recent.len - REPLAY_BYTES);
+	bound_log(c, len);
+}
+
+/* Reads what is there, at most once round the loop; false at the end. */
+static bool read_serial(struct console *c)
+{
+	char chunk[16384];
+	ssize_t n = recv(c->serial_fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n > 0)
+		pass_on(c, chunk, (size_t)n);
+	return n > 0;
+}
+
+static int on_serial(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct console *c = userdata;
+
+	(void)source;
+	(void)fd;
+	if (revents & EPOLLOUT)
+		input_write(c);
+	if ((revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !read_serial(c)) {
+		c->serial_source = sd_event_source_disable_unref(c->serial_source);
+		close_fd(&c->serial_fd);
+	}
+	return 0;
+}
+
+int console_new(sd_event *event, int serial_fd, int listen_fd, int state_dirfd,
+		struct console **ret_console, struct error *err)
+{
+	struct console *c = calloc(1, sizeof(*c));
+	struct stat st;
+	int rc;
+
+	if (!c) {
+		close(serial_fd);
+		close(listen_fd);
+		return error_oom(err);
+	}
+	*c = (struct console){
+		.event = sd_event_ref(event),
+		.serial_fd = serial_fd,
+		.listen_fd = listen_fd,
+		.state_dirfd = state_dirfd,
+	};
+	if (fstatat(state_dirfd, NAME_CONSOLE_LOG, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		c->log_bytes = (uint64_t)st.st_size;
+	rc = sd_event_add_io(event, &c->serial_source, serial_fd, EPOLLIN, on_serial, c);
+	if (rc >= 0)
+		rc = sd_event_add_io(event, &c->listen_source, listen_fd, EPOLLIN, on_connect, c);
+	if (rc < 0) {
+		console_free(c);
+		return error_errno(err, -rc, "watch the serial console");
+	}
+	*ret_console = c;
+	return 0;
+}
+
+void console_free(struct console *c)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	if (!c)
+		return;
+	while (c->serial_fd >= 0 &&
+	       (n = recv(c->serial_fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
+		pass_on(c, chunk, (size_t)n);
+	while (c->viewers)
+		viewer_free(c->viewers);
+	sd_event_source_disable_unref(c->serial_source);
+	sd_event_source_disable_unref(c->listen_source);
+	close_fd(&c->serial_fd);
+	close_fd(&c->listen_fd);
+	strbuf_free(&c->input);
+	strbuf_free(&c->recent);
+	sd_event_unref(c->event);
+	free(c);
+}

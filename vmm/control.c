@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Each client is a small machine: bytes in, lines out of the framer, each line
+ * one request. A request becomes a control_call, which holds the id and points
+ * to its client; when the client goes first, the pointer is cut and the answer,
+ * whenever it comes, is dropped. So handlers never have to know.
+ *
+ * Output is queued per client and written as the socket takes it. Nobody waits
+ * for a slow client: past the bound it is dropped.
+ */
+#include "vmm/control.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "qmp/framer.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+	CLIENTS_MAX = 64,
+	REQUEST_MAX = 1024 * 1024,
+	CALLS_MAX = 256,
+	OUTPUT_MAX = 8 * 1024 * 1024,
+	FLUSH_MS = 1000,
+};
+
+struct control_call {
+	struct control_client *client; /* NULL: it has gone */
+	struct control_call *next; /* of the client's list */
+	struct control_server *server;
+	unsigned client_number;
+	json_t *id; /* NULL: none given */
+};
+
+struct control_client {
+	struct control_server *server;
+	struct control_client *next;
+	unsigned number;
+	int fd;
+	sd_event_source *source;
+	struct qmp_framer *framer;
+	struct strbuf output;
+	struct control_call *calls;
+	size_t n_calls;
+	bool negotiated, broken;
+	int fds[FD_PASS_MAX]; /* for the next request */
+	size_t n_fds;
+};
+
+struct control_server {
+	sd_event *event;
+	sd_event_source *source;
+	int fd;
+	json_t *version;
+	struct control_handlers handlers;
+	struct control_client *clients;
+	size_t n_clients, n_calls;
+	unsigned next_number;
+};
+
+static void client_close_fds(struct control_client *c)
+{
+	for (size_t i = 0; i < c->n_fds; i++)
+		close(c->fds[i]);
+	c->n_fds = 0;
+}
+
+static void client_free(struct control_client *c)
+{
+	struct control_server *server = c->server;
+	struct control_client **link = &server->clients;
+
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
+	server->n_clients--;
+	for (struct control_call *call = c->calls; call; call = call->next)
+		call->client = NULL;
+	sd_event_source_disable_unref(c->source);
+	client_close_fds(c);
+	close_fd(&c->fd);
+	qmp_framer_free(c->framer);
+	strbuf_free(&c->output);
+	if (server->handlers.gone)
+		server->handlers.gone(c->number, server->handlers.arg);
+	free(c);
+}
+
+/* Writes what the socket takes; the rest waits for EPOLLOUT. */
+static void client_write(struct control_client *c)
+{
+	while (c->output.len && !c->broken) {
+		ssize_t n = send(c->fd, c->output.data, c->output.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			c->broken = true;
+		else
+			strbuf_consume(&c->output, (size_t)n);
+	}
+	if (c->source)
+		(void)sd_event_source_set_io_events(c->source,
+						    EPOLLIN | (c->output.len ? EPOLLOUT : 0U));
+}
+
+/* Queues a message; it is broken afterwards where it cannot keep up. The client
+ * is freed by its own event handler only, never below a caller. */
+static void client_send(struct control_client *c, json_t *message)
+{
+	cleanup_free char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
+	if (c->broken)
+		return;
+	if (text) {
+		strbuf_add(&c->output, text, strlen(text));
+		strbuf_add(&c->output, "\r\n", 2);
+	}
+	if (!text || c->output.failed || c->output.len > OUTPUT_MAX) {
+		log_warning("a client of the control socket does not read; it is dropped");
+		c->broken = true;
+		/* Wakes its handler up, which frees it. */
+		(void)shutdown(c->fd, SHUT_RDWR);
+		return;
+	}
+	client_write(c);
+}
+
+static void client_send_error(struct control_client *c, json_t *id, const char *class,
+			      const char *desc)
+{
+	cleanup_json json_t *message =
+		json_pack("{s:{s:s s:s}}", "error", "class", class, "desc", desc);
+
+	if (message && id)
+		(void)json_object_set(message, "id", id);
+	client_send(c, message);
+}
+
+static void call_free(struct control_call *call)
+{
+	if (call->client) {
+		struct control_call **link = &call->client->calls;
+
+		while (*link != call)
+			link = &(*link)->next;
+		*link = call->next;
+		call->client->n_calls--;
+	}
+	call->server->n_calls--;
+	json_decref(call->id);
+	free(call);
+}
+
+void control_reply(struct control_call *call, json_t *result)
+{
+	cleanup_json json_t *message = NULL;
+
+	if (!result)
+		result = json_object();
+	message = json_pack("{s:o}", "return", result);
+	if (message && call->id)
+		(void)json_object_set(message, "id", call->id);
+	if (call->client)
+		client_send(call->client, message);
+	call_free(call);
+}
+
+void control_fail(struct control_call *call, const char *class, const char *desc)
+{
+	if (call->client)
+		client_send_error(call->client, call->id, class, desc);
+	call_free(call);
+}
+
+unsigned control_call_client(const struct control_call *call)
+{
+	return call->client_number;
+}
+
+static void client_dispatch(struct control_client *c, const char *command, json_t *request)
+{
+	struct control_server *server = c->server;
+	struct control_call *call;
+
+	if (c->n_calls >= CALLS_MAX) {
+		client_send_error(c, json_object_get(request, "id"), "GenericError",
+				  "too many commands in flight; wait for answers");
+		return;
+	}
+	call = calloc(1, sizeof(*call));
+	if (!call) {
+		client_send_error(c, json_object_get(request, "id"), "GenericError",
+				  "out of memory");
+		return;
+	}
+	*call = (struct control_call){
+		.client = c,
+		.next = c->calls,
+		.server = server,
+		.client_number = c->number,
+		.id = json_incref(json_object_get(request, "id")),
+	};
+	c->calls = call;
+	c->n_calls++;
+	server->n_calls++;
+	server->handlers.command(call, command, json_object_get(request, "arguments"), c->fds,
+				 c->n_fds, server->handlers.arg);
+	client_close_fds(c);
+}
+
+static void client_handle_request(struct control_client *c, json_t *request)
+{
+	json_t *id = json_object_get(request, "id"), *args = json_object_get(request, "arguments");
+	const char *command = json_get_string(request, "execute");
+
+	if (!command)
+		command = json_get_string(request, "exec-oob");
+	if (!json_is_object(request) || !command) {
+		client_send_error(c, id, "GenericError",
+				  "a request is an object with 'execute', and 'arguments' or 'id'");
+	} else if (args && !json_is_object(args)) {
+		client_send_error(c, id, "GenericError", "'arguments' has to be an object");
+	} else if (str_eq(command, "qmp_capabilities")) {
+		cleanup_json json_t *message = json_pack("{s:{}}", "return");
+
+		if (c->negotiated) {
+			client_send_error(c, id, "CommandNotFound",
+					  "Capabilities negotiation is already complete, command "
+					  "ignored");
+			return;
+		}
+		c->negotiated = true;
+		if (message && id)
+			(void)json_object_set(message, "id", id);
+		client_send(c, message);
+	} else if (!c->negotiated) {
+		client_send_error(c, id, "CommandNotFound",
+				  "Expecting capabilities negotiation with 'qmp_capabilities'");
+	} else {
+		client_dispatch(c, command, request);
+	}
+}
+
+static void client_handle_line(struct control_client *c, const char *line, size_t len)
+{
+	cleanup_json json_t *request = NULL;
+	json_error_t fault;
+	char desc[256];
+
+	request = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+	if (request) {
+		client_handle_request(c, request);
+		return;
+	}
+	(void)str_format(desc, sizeof(desc), "JSON parse error at column %d: %s", fault.column,
+			 fault.text);
+	client_send_error(c, NULL, "GenericError", desc);
+}
+
+/* Reads once. False at the end. */
+static bool client_read(struct control_client *c)
+{
+	char chunk[16384];
+	int fds[FD_PASS_MAX];
+	const char *line;
+	size_t n_fds = 0, len;
+	ssize_t n;
+	int rc;
+
+	n = fd_receive(c->fd, chunk, sizeof(chunk), fds, &n_fds, NULL);
+	if (n == -EAGAIN || n == -EINTR)
+		return true;
+	if (n <= 0)
+		return false;
+	if (n_fds) {
+		client_close_fds(c);
+		memcpy(c->fds, fds, n_fds * sizeof(int));
+		c->n_fds = n_fds;
+	}
+	rc = qmp_framer_push(c->framer, chunk, (size_t)n);
+	while (!c->broken && qmp_framer_next(c->framer, &line, &len))
+		client_handle_line(c, line, len);
+	if (rc < 0) {
+		client_send_error(c, NULL, "GenericError", "the request is larger than 1 MiB");
+		return false;
+	}
+	return true;
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct control_client *c = userdata;
+	bool alive = true;
+
+	(void)source;
+	(void)fd;
+	if (revents & EPOLLOUT)
+		client_write(c);
+	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		alive = client_read(c);
+	if (!alive || c->broken)
+		client_free(c);
+	return 0;
+}
+
+static void client_add(struct control_server *server, int fd)
+{
+	cleanup_json json_t *greeting = NULL;
+	struct control_client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->server = server;
+	c->fd = fd;
+	c->number = server->next_number++;
+	c->next = server->clients;
+	server->clients = c;
+	server->n_clients++;
+	if (qmp_framer_new(REQUEST_MAX, &c->framer) < 0 ||
+	    sd_event_add_io(server->event, &c->source, fd, EPOLLIN, on_client, c) < 0) {
+		client_free(c);
+		return;
+	}
+	greeting = json_pack("{s:{s:O s:[]}}", "QMP", "version", server->version, "capabilities");
+	client_send(c, greeting);
+}
+
+static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
+{
+	static const char full[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+				   "\"too many clients of the control socket\"}}\r\n";
+	struct control_server *server = userdata;
+	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+
+	(void)source;
+	(void)revents;
+	if (fd < 0)
+		return 0;
+	if (fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid()) {
+		log_warning("a client of user %u was refused at the control socket", uid);
+		return 0;
+	}
+	if (server->n_clients >= CLIENTS_MAX) {
+		(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return 0;
+	}
+	client_add(server, steal_fd(&fd));
+	return 0;
+}
+
+int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
+		       const struct control_handlers *handlers, struct control_server **ret_server,
+		       struct error *err)
+{
+	struct control_server *server = calloc(1, sizeof(*server));
+	int rc;
+
+	if (!server || !greeting_version) {
+		free(server);
+		close(listen_fd);
+		json_decref(greeting_version);
+		return error_oom(err);
+	}
+	*server = (struct control_server){
+		.event = sd_event_ref(event),
+		.fd = listen_fd,
+		.version = greeting_version,
+		.handlers = *handlers,
+	};
+	rc = sd_event_add_io(event, &server->source, listen_fd, EPOLLIN, on_connect, server);
+	if (rc < 0) {
+		control_server_free(server);
+		return error_errno(err, -rc, "watch the control socket");
+	}
+	*ret_server = server;
+	return 0;
+}
+
+void control_server_set_version(struct control_server *server, json_t *greeting_version)
+{
+	if (!greeting_version)
+		return;
+	json_decref(server->version);
+	server->version = greeting_version;
+}
+
+void control_server_broadcast(struct control_server *server, json_t *message)
+{
+	for (struct control_client *c = server->clients; c; c = c->next)
+		if (c->negotiated)
+			client_send(c, message);
+}
+
+bool control_server_is_busy(const struct control_server *server)
+{
+	return server->n_calls > 0;
+}
+
+/* The last words: what is queued gets until the deadline. */
+static void client_flush(struct control_client *c, int deadline_ms)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+
+	for (client_write(c); c->output.len && !c->broken; client_write(c))
+		if (poll(&p, 1, deadline_ms) <= 0)
+			return;
+}
+
+void control_server_free(struct control_server *server)
+{
+	if (!server)
+		return;
+	server->handlers.gone = NULL;
+	while (server->clients) {
+		struct control_client *c = server->clients;
+
+		client_flush(c, FLUSH_MS);
+		while (c->calls)
+			call_free(c->calls);
+		client_free(c);
+	}
+	sd_event_source_disable_unref(server->source);
+	close_fd(&server->fd);
+	json_decref(server->version);
+	sd_event_unref(server->event);
+	free(server);
+}

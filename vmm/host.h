@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What this host can do: looked at once per process, without changing it. */
+#ifndef HV_VMM_HOST_H
+#define HV_VMM_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct host {
+	char *qemu, *qemu_img, *swtpm, *dnsmasq; /* absolute paths; NULL: not installed */
+	bool root;
+	bool tun; /* /dev/net/tun is there */
+	bool kvm_device; /* /dev/kvm opens */
+	bool kvm; /* and runs guests: the CPU has vmx or svm, or is aarch64 */
+	gid_t kvm_group; /* of /dev/kvm; 0: none needed */
+	uint64_t memory_bytes; /* of the host; 0: unknown */
+};
+
+void host_probe(struct host *ret_host);
+void host_free(struct host *host);
+
+/* The QEMU system emulator for this host's architecture, "qemu-system-x86_64". */
+const char *host_qemu_name(void);
+/* As in firmware descriptors, "x86_64". */
+const char *host_arch(void);
+
+#endif

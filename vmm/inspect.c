@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/inspect.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "disk/volume.h"
+#include "tpm/swtpm.h"
+#include "vmm/host.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum disk_format disk_format_of(enum spec_format format)
+{
+	return format == SPEC_FORMAT_QCOW2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW;
+}
+
+int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_kvm,
+		  struct error *err)
+{
+	switch (vm->accel) {
+	case SPEC_ACCEL_KVM:
+		if (!host->kvm_device)
+			return error_set(
+				err, ENOTSUP,
+				"accel: kvm, but /dev/kvm does not open (load kvm_intel or "
+				"kvm_amd, or say accel: auto)");
+		*ret_kvm = true;
+		return 0;
+	case SPEC_ACCEL_TCG:
+		*ret_kvm = false;
+		return 0;
+	case SPEC_ACCEL_AUTO:
+	case SPEC_ACCEL_COUNT:
+		break;
+	}
+	*ret_kvm = host->kvm;
+	return 0;
+}
+
+static int check_programs(const struct spec_vm *vm, const struct host *host, struct error *err)
+{
+	if (!host->root)
+		return error_set(err, EPERM,
+				 "starting a machine needs root: it makes TAPs and changes users");
+	if (!host->qemu)
+		return error_set(err, ENOENT, "%s is not installed (apt install qemu-system-x86)",
+				 host_qemu_name());
+	if (vm->tpm && !host->swtpm)
+		return error_set(err, ENOENT,
+				 "tpm: true, but swtpm is not installed (apt install swtpm)");
+	if (vm->n_nics && !host->tun)
+		return error_set(err, ENODEV, "/dev/net/tun is missing (modprobe tun)");
+	if (!host->qemu_img && vm->firmware <= SPEC_FIRMWARE_SECURE_BOOT)
+		return error_set(err, ENOENT, "qemu-img is not installed (apt install qemu-utils)");
+	return 0;
+}
+
+static int check_memory(const struct spec_vm *vm, const struct host *host, struct error *err)
+{
+	char want[32], have[32];
+
+	if (!host->memory_bytes || vm->memory_bytes <= host->memory_bytes)
+		return 0;
+	str_format_size(want, sizeof(want), vm->memory_bytes);
+	str_format_size(have, sizeof(have), host->memory_bytes);
+	return error_set(err, ENOMEM, "memory: %s is more than this host has (%s)", want, have);
+}
+
+/* An image that exists: readable as what it is said to be, free, not larger
+ * than configured. */
+static int check_image(const struct spec_disk *disk, const struct disk_info *info,
+		       struct error *err)
+{
+	char want[32], have[32];
+
+	if (info->in_use)
+		return error_set(err, EBUSY,
+				 "disk '%s': the image '%s' is in use by another process",
+				 disk->name, disk->path);
+	if (disk->size_bytes && disk->size_bytes < info->virtual_bytes) {
+		str_format_size(want, sizeof(want), disk->size_bytes);
+		str_format_size(have, sizeof(have), info->virtual_bytes);
+		return error_set(err, EINVAL,
+				 "disk '%s': size: %s is less than the image has (%s); an image is "
+				 "never shrunk, so set its size to %" PRIu64,
+				 disk->name, want, have, info->virtual_bytes);
+	}
+	return 0;
+}
+
+static int check_missing_image(const struct spec_disk *disk, const struct host *host,
+			       struct error *err)
+{
+	cleanup_free char *copy = strdup(disk->path);
+	struct stat st;
+	char *folder;
+
+	if (!copy)
+		return error_oom(err);
+	folder = dirname(copy);
+	if (!disk->size_bytes)
+		return error_set(
+			err, ENOENT,
+			"disk '%s': '%s' does not exist (give it a size: to have it created)",
+			disk->name, disk->path);
+	if (disk->format == SPEC_FORMAT_QCOW2 && !host->qemu_img)
+		return error_set(err, ENOENT,
+				 "disk '%s' has to be created, but qemu-img is not installed (apt "
+				 "install qemu-utils)",
+				 disk->name);
+	if (stat(folder, &st) < 0)
+		/* A pool's own folder is made with its first volume. */
+		return errno == ENOENT && disk->pool
+			       ? 0
+			       : error_errno(err, errno, "disk '%s': folder '%s'", disk->name,
+					     folder);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ENOTDIR, "disk '%s': '%s' is not a folder", disk->name,
+				 folder);
+	if (access(folder, W_OK | X_OK) < 0)
+		return error_errno(err, errno, "disk '%s': folder '%s' is not writable", disk->name,
+				   folder);
+	return 0;
+}
+
+static int check_disks(const struct spec_vm *vm, const struct host *host, struct error *err)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		const struct spec_disk *disk = &vm->disks[i];
+		struct disk_info info;
+		int rc = disk_examine_path(disk->path, disk_format_of(disk->format), &info, err);
+
+		if (rc == -ENOENT)
+			rc = check_missing_image(disk, host, err);
+		else if (rc < 0)
+			error_wrap(err, rc, "disk '%s'", disk->name);
+		else
+			rc = check_image(disk, &info, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* A plain file that has to be there, told by its key. */
+static int check_file(const char *key, const char *path, struct error *err)
+{
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (!path)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return error_errno(err, errno, "%s: '%s'", key, path);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "%s: '%s'", key, path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return error_set(err, EINVAL, "%s: '%s' is neither a file nor a block device", key,
+				 path);
+	return 0;
+}
+
+int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err)
+{
+	bool kvm;
+	int rc;
+
+	rc = check_programs(vm, host, err);
+	if (rc == 0)
+		rc = inspect_accel(vm, host, &kvm, err);
+	if (rc == 0)
+		rc = check_memory(vm, host, err);
+	if (rc == 0)
+		rc = check_disks(vm, host, err);
+	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
+		rc = check_file("cdroms", vm->cdroms[i].path, err);
+	if (rc == 0)
+		rc = check_file("kernel", vm->kernel, err);
+	if (rc == 0)
+		rc = check_file("initrd", vm->initrd, err);
+	return rc;
+}
+
+int inspect_network(const struct spec_network *net, const struct host *host, struct error *err)
+{
+	if (!host->root)
+		return error_set(err, EPERM, "setting up a network needs root");
+	if (net->dhcp && !host->dnsmasq)
+		return error_set(err, ENOENT,
+				 "dhcp is configured, but dnsmasq is not installed (apt install "
+				 "dnsmasq-base)");
+	return 0;
+}
+
+static int is_served(const struct paths *paths, enum paths_kind kind, const char *name,
+		     bool *ret_served, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+
+	return rundir_read_status(paths, kind, name, &status, ret_served, err);
+}
+
+int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
+		    struct error *err)
+{
+	cleanup_free struct plan_found_disk *disks = calloc(vm->n_disks + 1, sizeof(*disks));
+	struct plan_found_vm found = {.disks = disks};
+	cleanup_close int dirfd = -1;
+	int rc;
+
+	if (!disks)
+		return error_oom(err);
+	rc = is_served(paths, PATHS_VM, vm->name, &found.up, err);
+	if (rc < 0)
+		return rc;
+	rc = paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc == 0) {
+		found.nvram_exists = faccessat(dirfd, NAME_NVRAM, F_OK, 0) == 0;
+		found.tpm_exists = tpm_state_exists(dirfd);
+	}
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		struct disk_info info;
+
+		rc = disk_examine_path(vm->disks[i].path, disk_format_of(vm->disks[i].format),
+				       &info, err);
+		if (rc == -ENOENT)
+			continue;
+		if (rc < 0)
+			return error_wrap(err, rc, "disk '%s'", vm->disks[i].name);
+		disks[i].exists = true;
+		disks[i].size_bytes = info.virtual_bytes;
+	}
+	return plan_add_vm(plan, vm, &found, err);
+}
+
+int inspect_plan_network(const struct paths *paths, const struct spec_network *net,
+			 struct plan *plan, struct error *err)
+{
+	struct plan_found_network found = {0};
+	int rc;
+
+	rc = is_served(paths, PATHS_NET, net->name, &found.up, err);
+	if (rc < 0)
+		return rc;
+	return plan_add_network(plan, net, &found, err);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* File names in the state and run folders (see base/paths.h). */
+#ifndef HV_VMM_NAMES_H
+#define HV_VMM_NAMES_H
+
+#define NAME_NVRAM "nvram.qcow2"
+#define NAME_CONSOLE_LOG "console.log"
+#define NAME_SUPERVISOR_LOG "supervisor.log"
+#define NAME_LEASES "leases"
+
+#define NAME_MONITOR "monitor"
+#define NAME_SERIAL "serial"
+#define NAME_AGENT "agent"
+#define NAME_QMP "qmp"
+#define NAME_CONSOLE "console"
+#define NAME_CONTROL "control"
+
+#endif

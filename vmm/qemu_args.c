@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/qemu_args.h"
+
+#include "vmm/json.h"
+
+#include <inttypes.h>
+
+/* Takes j over; NULL counts as out of memory. */
+static void add_json(struct strv *argv, const char *option, json_t *j)
+{
+	strv_add(argv, option);
+	strv_take(argv, j ? json_dumps(j, JSON_COMPACT) : NULL);
+	json_decref(j);
+}
+
+/* Hands QEMU a descriptor as /dev/fdset/NUMBER. */
+static void add_fdset(struct strv *argv, int fd)
+{
+	strv_add(argv, "-add-fd");
+	strv_addf(argv, "fd=%d,set=%d", fd, fd);
+}
+
+/* A node for an image: the file below, the format on top. A qcow2 header can
+ * name no other file: its backing file is overruled, a data file was refused
+ * when the image was examined. */
+static void add_blockdev(struct strv *argv, const char *node, int fd, bool qcow2, bool read_only,
+			 bool discard)
+{
+	char file_node[64], path[32];
+
+	(void)str_format(file_node, sizeof(file_node), "%s-file", node);
+	(void)str_format(path, sizeof(path), "/dev/fdset/%d", fd);
+	add_fdset(argv, fd);
+	add_json(argv, "-blockdev",
+		 json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "node-name", file_node,
+			   "filename", path, "read-only", read_only, "discard",
+			   discard ? "unmap" : "ignore"));
+	if (qcow2)
+		add_json(argv, "-blockdev",
+			 json_pack("{s:s s:s s:s s:b s:s s:n}", "driver", "qcow2", "node-name",
+				   node, "file", file_node, "read-only", read_only, "discard",
+				   discard ? "unmap" : "ignore", "backing"));
+	else
+		add_json(argv, "-blockdev",
+			 json_pack("{s:s s:s s:s s:b s:s}", "driver", "raw", "node-name", node,
+				   "file", file_node, "read-only", read_only, "discard",
+				   discard ? "unmap" : "ignore"));
+}
+
+/* A listening socket that a new supervisor can connect to again. */
+static void add_chardev(struct strv *argv, const char *id, int fd, int log_fd)
+{
+	strv_add(argv, "-chardev");
+	if (log_fd >= 0)
+		strv_addf(argv,
+			  "socket,id=%s,fd=%d,server=on,wait=off,logfile=/dev/fdset/%d,"
+			  "logappend=on",
+			  id, fd, log_fd);
+	else
+		strv_addf(argv, "socket,id=%s,fd=%d,server=on,wait=off", id, fd);
+}
+
+static void add_pci_address(json_t *device, unsigned slot)
+{
+	char address[8];
+
+	(void)str_format(address, sizeof(address), "0x%x", slot);
+	if (device) {
+		(void)json_object_set_new(device, "bus", json_string("pcie.0"));
+		(void)json_object_set_new(device, "addr", json_string(address));
+	}
+}
+
+static void add_pci(struct strv *argv, json_t *device, unsigned slot)
+{
+	add_pci_address(device, slot);
+	add_json(argv, "-device", device);
+}
+
+static void add_machine(struct strv *argv, const struct qemu_inputs *in)
+{
+	const struct spec_vm *vm = in->vm;
+	bool flash = in->fds.code >= 0;
+
+	strv_add(argv, "-name");
+	strv_addf(argv, "guest=%s,debug-threads=on", vm->name);
+	strv_add(argv, "-nodefaults");
+	strv_add(argv, "-no-user-config");
+	strv_add(argv, "-S");
+	strv_add(argv, "-sandbox");
+	strv_add(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	strv_add(argv, "-machine");
+	strv_addf(argv, "%s,smm=%s,memory-backend=ram%s", in->hw->machine, in->smm ? "on" : "off",
+		  flash ? ",pflash0=code,pflash1=vars" : "");
+	if (in->smm) {
+		strv_add(argv, "-global");
+		strv_add(argv, "driver=cfi.pflash01,property=secure,value=on");
+	}
+	strv_add(argv, "-accel");
+	strv_add(argv, in->kvm ? "kvm" : "tcg");
+	strv_add(argv, "-cpu");
+	strv_addf(argv, "%s%s", in->hw->cpu,
+		  in->kvm && vm->hyperv
+			  ? ",hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,"
+			    "hv-runtime=on,hv-synic=on,hv-stimer=on,hv-frequencies=on,hv-time=on,"
+			    "hv-tlbflush=on,hv-ipi=on,hv-reset=on"
+			  : "");
+	strv_add(argv, "-smp");
+	strv_addf(argv, "cpus=%u,sockets=1,cores=%u,threads=1", vm->cpus, vm->cpus);
+	strv_add(argv, "-m");
+	strv_addf(argv, "size=%" PRIu64 "M", vm->memory_bytes >> 20);
+	strv_add(argv, "-object");
+	strv_addf(argv, "memory-backend-memfd,id=ram,size=%" PRIu64 "M,share=on",
+		  vm->memory_bytes >> 20);
+	strv_add(argv, "-uuid");
+	strv_add(argv, vm->uuid);
+	strv_add(argv, "-rtc");
+	strv_addf(argv, "base=%s,driftfix=slew", spec_clock_name(vm->clock));
+	strv_add(argv, "-boot");
+	strv_add(argv, "strict=on");
+}
+
+static void add_firmware(struct strv *argv, const struct qemu_inputs *in)
+{
+	if (in->fds.code >= 0) {
+		add_blockdev(argv, "code", in->fds.code, in->code_qcow2, true, false);
+		add_blockdev(argv, "vars", in->fds.vars, true, false, false);
+	}
+	/* -kernel and -initrd do not know fdsets. */
+	if (in->fds.kernel >= 0) {
+		strv_add(argv, "-kernel");
+		strv_addf(argv, "/proc/self/fd/%d", in->fds.kernel);
+	}
+	if (in->fds.initrd >= 0) {
+		strv_add(argv, "-initrd");
+		strv_addf(argv, "/proc/self/fd/%d", in->fds.initrd);
+	}
+	if (in->fds.kernel >= 0 && in->vm->cmdline) {
+		strv_add(argv, "-append");
+		strv_add(argv, in->vm->cmdline);
+	}
+}
+
+static void add_channels(struct strv *argv, const struct qemu_inputs *in)
+{
+	add_chardev(argv, "monitor", in->fds.monitor, -1);
+	strv_add(argv, "-mon");
+	strv_add(argv, "chardev=monitor,mode=control");
+	add_fdset(argv, in->fds.serial_log);
+	add_chardev(argv, "serial", in->fds.serial, in->fds.serial_log);
+	add_json(argv, "-device",
+		 json_pack("{s:s s:s s:s}", "driver", "isa-serial", "id", "serial0", "chardev",
+			   "serial"));
+	if (in->fds.agent >= 0) {
+		add_pci(argv,
+			json_pack("{s:s s:s}", "driver", "virtio-serial-pci", "id", "vserial"),
+			HARDWARE_SLOT_SERIAL);
+		add_chardev(argv, "agent", in->fds.agent, -1);
+		add_json(argv, "-device",
+			 json_pack("{s:s s:s s:s s:s s:s}", "driver", "virtserialport", "id",
+				   "agent0", "bus", "vserial.0", "chardev", "agent", "name",
+				   "org.qemu.guest_agent.0"));
+	}
+	if (in->fds.tpm >= 0) {
+		strv_add(argv, "-chardev");
+		strv_addf(argv, "socket,id=tpm,fd=%d", in->fds.tpm);
+		strv_add(argv, "-tpmdev");
+		strv_add(argv, "emulator,id=tpm0,chardev=tpm");
+		add_json(argv, "-device",
+			 json_pack("{s:s s:s}", "driver", "tpm-crb", "tpmdev", "tpm0"));
+	}
+}
+
+static void add_display(struct strv *argv, const struct qemu_inputs *in)
+{
+	strv_add(argv, "-display");
+	strv_add(argv, "none");
+	if (in->vm->display != SPEC_DISPLAY_NONE)
+		add_pci(argv,
+			json_pack("{s:s s:s}", "driver",
+				  in->vm->display == SPEC_DISPLAY_VIRTIO ? "virtio-vga" : "VGA",
+				  "id", "video0"),
+			HARDWARE_SLOT_DISPLAY);
+	if (in->vm->tablet) {
+		add_pci(argv, json_pack("{s:s s:s}", "driver", "qemu-xhci", "id", "usb"),
+			HARDWARE_SLOT_USB);
+		add_json(argv, "-device",
+			 json_pack("{s:s s:s s:s}", "driver", "usb-tablet", "id", "tablet0", "bus",
+				   "usb.0"));
+	}
+	add_pci(argv, json_pack("{s:s s:s}", "driver", "virtio-rng-pci", "id", "rng0"),
+		HARDWARE_SLOT_RNG);
+	/* Empty PCIe ports: what is plugged into a running machine goes here. */
+	for (unsigned i = 0; i < HARDWARE_SPARE_PORTS; i++) {
+		char id[16], address[16];
+
+		(void)str_format(id, sizeof(id), "spare%u", i);
+		(void)str_format(address, sizeof(address), "0x%x.%u", HARDWARE_SLOT_PORTS, i);
+		add_json(argv, "-device",
+			 json_pack("{s:s s:s s:s s:s s:b s:i}", "driver", "pcie-root-port", "id",
+				   id, "bus", "pcie.0", "addr", address, "multifunction", true,
+				   "chassis", (int)i + 1));
+	}
+}
+
+static void add_disk(struct strv *argv, const struct qemu_inputs *in, size_t i)
+{
+	const struct spec_disk *disk = &in->vm->disks[i];
+	unsigned place = in->hw->disks[i];
+	char node[32], id[32], bus[16];
+	json_t *device = NULL;
+
+	(void)str_format(node, sizeof(node), "disk%zu", i);
+	(void)str_format(id, sizeof(id), "disk%zu-dev", i);
+	add_blockdev(argv, node, in->fds.disks[i], disk->format == SPEC_FORMAT_QCOW2,
+		     disk->read_only, true);
+	switch (disk->bus) {
+	case SPEC_BUS_SATA:
+		(void)str_format(bus, sizeof(bus), "ide.%u", place);
+		device = json_pack("{s:s s:s}", "driver", "ide-hd", "bus", bus);
+		break;
+	case SPEC_BUS_SCSI:
+		device = json_pack("{s:s s:s s:i s:i s:i}", "driver", "scsi-hd", "bus", "scsi0.0",
+				   "channel", 0, "scsi-id", 0, "lun", (int)place);
+		break;
+	case SPEC_BUS_NVME:
+		(void)str_format(bus, sizeof(bus), "hv-nvme-%u", place);
+		device = json_pack("{s:s s:s}", "driver", "nvme", "serial", bus);
+		add_pci_address(device, place);
+		break;
+	case SPEC_BUS_VIRTIO:
+	case SPEC_BUS_COUNT:
+		device = json_pack("{s:s}", "driver", "virtio-blk-pci");
+		add_pci_address(device, place);
+		break;
+	}
+	if (device) {
+		(void)json_object_set_new(device, "id", json_string(id));
+		(void)json_object_set_new(device, "drive", json_string(node));
+		(void)json_object_set_new(device, "bootindex", json_integer((json_int_t)i + 1));
+	}
+	add_json(argv, "-device", device);
+}
+
+static void add_storage(struct strv *argv, const struct qemu_inputs *in)
+{
+	bool scsi = false;
+
+	for (size_t i = 0; i < in->vm->n_disks; i++)
+		scsi = scsi || in->vm->disks[i].bus == SPEC_BUS_SCSI;
+	if (scsi)
+		add_pci(argv, json_pack("{s:s s:s}", "driver", "virtio-scsi-pci", "id", "scsi0"),
+			HARDWARE_SLOT_SCSI);
+	for (size_t i = 0; i < in->vm->n_disks; i++)
+		add_disk(argv, in, i);
+	for (size_t i = 0; i < in->vm->n_cdroms; i++) {
+		char node[32], id[32], bus[16];
+
+		(void)str_format(node, sizeof(node), "cdrom%zu", i);
+		(void)str_format(id, sizeof(id), "cdrom%zu-dev", i);
+		(void)str_format(bus, sizeof(bus), "ide.%u", in->hw->cdroms[i]);
+		add_blockdev(argv, node, in->fds.cdroms[i], false, true, false);
+		add_json(argv, "-device",
+			 json_pack("{s:s s:s s:s s:s s:i}", "driver", "ide-cd", "id", id, "bus",
+				   bus, "drive", node, "bootindex",
+				   (int)(in->vm->n_disks + i + 1)));
+	}
+}
+
+static void add_nics(struct strv *argv, const struct qemu_inputs *in)
+{
+	static const char *const drivers[] = {
+		[SPEC_NIC_VIRTIO] = "virtio-net-pci",
+		[SPEC_NIC_E1000E] = "e1000e",
+		[SPEC_NIC_E1000] = "e1000",
+	};
+
+	_Static_assert(sizeof(drivers) / sizeof(drivers[0]) == SPEC_NIC_COUNT, "a driver each");
+	for (size_t i = 0; i < in->vm->n_nics; i++) {
+		char netdev[16], id[16], mac[18];
+		json_t *device;
+
+		(void)str_format(netdev, sizeof(netdev), "net%zu", i);
+		(void)str_format(id, sizeof(id), "nic%zu", i);
+		json_format_mac(mac, in->hw->nics[i].mac);
+		strv_add(argv, "-netdev");
+		strv_addf(argv, "tap,id=%s,fd=%d", netdev, in->fds.taps[i]);
+		/* Without an option ROM: QEMU would open it by path, and UEFI has
+		 * drivers of its own. */
+		device =
+			json_pack("{s:s s:s s:s s:s s:s}", "driver", drivers[in->vm->nics[i].model],
+				  "id", id, "netdev", netdev, "mac", mac, "romfile", "");
+		add_pci(argv, device, in->hw->nics[i].slot);
+	}
+}
+
+void qemu_args_build(const struct qemu_inputs *in, const char *program, struct strv *ret_argv)
+{
+	strv_add(ret_argv, program);
+	add_machine(ret_argv, in);
+	add_firmware(ret_argv, in);
+	add_channels(ret_argv, in);
+	add_display(ret_argv, in);
+	add_storage(ret_argv, in);
+	add_nics(ret_argv, in);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The QEMU command line: a pure function of what is wanted, where it sits, and
+ * the numbers that descriptors will have in QEMU. The only file that knows how
+ * QEMU quotes. No path of an image, socket or TAP appears in the result, and
+ * names given by the user only where QEMU shows them.
+ */
+#ifndef HV_VMM_QEMU_ARGS_H
+#define HV_VMM_QEMU_ARGS_H
+
+#include "base/str.h"
+#include "lab/spec.h"
+#include "vmm/hardware.h"
+
+/* Descriptor numbers in QEMU, 3 and up; -1: not there. */
+struct qemu_fds {
+	int monitor, serial, serial_log; /* listening, listening, append-only file */
+	int agent; /* listening */
+	int tpm; /* swtpm's control channel */
+	int code, vars; /* firmware, NVRAM */
+	int kernel, initrd;
+	int *disks, *cdroms, *taps; /* as many as the spec has */
+};
+
+struct qemu_inputs {
+	const struct spec_vm *vm;
+	const struct hardware *hw;
+	bool kvm;
+	bool smm; /* the firmware needs SMM and secure pflash */
+	bool code_qcow2; /* format of the firmware's code; NVRAM is qcow2 always */
+	struct qemu_fds fds;
+};
+
+/* argv[0] is program. Look at ret_argv->failed. */
+void qemu_args_build(const struct qemu_inputs *in, const char *program, struct strv *ret_argv);
+
+#endif

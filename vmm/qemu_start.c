@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/qemu_start.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "jail/spawn.h"
+#include "tpm/swtpm.h"
+#include "vmm/qemu_args.h"
+#include "vmm/resources.h"
+#include "vmm/resources_files.h"
+#include "vmm/uids.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int resources_uid(const struct resources *r, uid_t *ret_uid, struct error *err)
+{
+	cleanup_free char *owner = str_printf("vm/%s", r->vm->name);
+
+	return owner ? uids_claim(r->paths, owner, ret_uid, err) : error_oom(err);
+}
+
+/* A pipe for a child's standard error; our end does not block. */
+static int make_stderr(int *ret_read, int *ret_write, struct error *err)
+{
+	int fds[2];
+	int rc;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	rc = fd_set_nonblock(fds[0], err);
+	if (rc < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return rc;
+	}
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+int swtpm_start(struct resources *r, struct error *err)
+{
+	cleanup_close int dirfd = -1, theirs = -1, ours = -1, err_read = -1, err_write = -1;
+	cleanup_strv struct strv argv = {0};
+	int pair[2], rc;
+	uid_t uid;
+
+	rc = resources_uid(r, &uid, err);
+	if (rc == 0)
+		rc = tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
+	if (rc == 0)
+		rc = fd_socketpair(pair, err);
+	if (rc < 0)
+		return rc;
+	ours = pair[0];
+	theirs = pair[1];
+	rc = make_stderr(&err_read, &err_write, err);
+	if (rc < 0)
+		return rc;
+	tpm_swtpm_args(r->host->swtpm, 3, &argv);
+	if (argv.failed)
+		return error_oom(err);
+	rc = jail_spawn(
+		&(struct jail_spec){
+			.program = r->host->swtpm,
+			.argv = argv.v,
+			.uid = uid,
+			.gid = uid,
+			.fds = &(struct child_fd){.fd = theirs, .target = 3},
+			.n_fds = 1,
+			.stderr_fd = err_write,
+			.cwd_fd = dirfd,
+		},
+		&r->swtpm, err);
+	if (rc < 0)
+		return rc;
+	r->tpm_fd = steal_fd(&ours);
+	r->swtpm_stderr = steal_fd(&err_read);
+	return 0;
+}
+
+enum { FD_MAP_MAX = 120 };
+
+/* Descriptors for QEMU, numbered from 3 on in the order they are added. */
+struct fd_map {
+	struct child_fd v[FD_MAP_MAX];
+	size_t n;
+};
+
+/* The number that fd will have; -1 for -1. The schema bounds the devices of a
+ * VM far below the map's size, which is asserted where it is filled. */
+static int map_add(struct fd_map *map, int fd)
+{
+	int target = (int)map->n + 3;
+
+	if (fd < 0 || map->n >= FD_MAP_MAX)
+		return -1;
+	map->v[map->n++] = (struct child_fd){.fd = fd, .target = target};
+	return target;
+}
+
+static void map_add_all(struct fd_map *map, const int *fds, size_t n, int *ret_numbers)
+{
+	for (size_t i = 0; i < n; i++)
+		ret_numbers[i] = map_add(map, fds[i]);
+}
+
+static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_map *map,
+		      struct error *err)
+{
+	cleanup_close int err_read = -1, err_write = -1;
+	uid_t uid;
+	int rc;
+
+	rc = resources_uid(r, &uid, err);
+	if (rc == 0)
+		rc = make_stderr(&err_read, &err_write, err);
+	if (rc == 0)
+		rc = jail_spawn(
+			&(struct jail_spec){
+				.program = r->host->qemu,
+				.argv = argv,
+				.uid = uid,
+				.gid = uid,
+				.extra_group = r->kvm ? r->host->kvm_group : 0,
+				.fds = map->v,
+				.n_fds = map->n,
+				.stderr_fd = err_write,
+				.cwd_fd = -1,
+			},
+			&r->qemu, err);
+	if (rc == 0)
+		r->qemu_stderr = steal_fd(&err_read);
+	return rc;
+}
+
+int qemu_start(struct resources *r, struct error *err)
+{
+	const struct spec_vm *vm = r->vm;
+	size_t n_lists = vm->n_disks + vm->n_cdroms + vm->n_nics;
+	cleanup_free int *numbers = calloc(n_lists + 1, sizeof(*numbers));
+	cleanup_strv struct strv argv = {0};
+	struct fd_map map = {.n = 0};
+	struct qemu_inputs in;
+	int rc;
+
+	if (!numbers)
+		return error_oom(err);
+	if (n_lists > FD_MAP_MAX - 16)
+		return error_set(err, E2BIG, "too many disks, CDs and NICs (%zu)", n_lists);
+	in = (struct qemu_inputs){
+		.vm = vm,
+		.hw = &r->hw,
+		.kvm = r->kvm,
+		.smm = r->firmware.smm,
+		.code_qcow2 = r->firmware.code_qcow2,
+		.fds =
+			{
+				.monitor = map_add(&map, r->monitor_fd),
+				.serial = map_add(&map, r->serial_fd),
+				.serial_log = map_add(&map, r->serial_log_fd),
+				.agent = map_add(&map, r->agent_fd),
+				.tpm = map_add(&map, r->tpm_fd),
+				.code = map_add(&map, r->code_fd),
+				.vars = map_add(&map, r->vars_fd),
+				.kernel = map_add(&map, r->kernel_fd),
+				.initrd = map_add(&map, r->initrd_fd),
+				.disks = numbers,
+				.cdroms = numbers + vm->n_disks,
+				.taps = numbers + vm->n_disks + vm->n_cdroms,
+			},
+	};
+	map_add_all(&map, r->disk_fds, vm->n_disks, in.fds.disks);
+	map_add_all(&map, r->cdrom_fds, vm->n_cdroms, in.fds.cdroms);
+	map_add_all(&map, r->tap_fds, vm->n_nics, in.fds.taps);
+	qemu_args_build(&in, r->host->qemu, &argv);
+	if (argv.failed)
+		return error_oom(err);
+	rc = spawn_qemu(r, argv.v, &map, err);
+	if (rc < 0)
+		return rc;
+	/* They are QEMU's now; a TAP goes with its last descriptor. */
+	resources_files_close(r);
+	close_fd(&r->tpm_fd);
+	return 0;
+}

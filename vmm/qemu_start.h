@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting the two processes of a machine, each in its jail. */
+#ifndef HV_VMM_QEMU_START_H
+#define HV_VMM_QEMU_START_H
+
+#include <sys/types.h>
+
+struct error;
+struct resources;
+
+/* The uid (and gid) of the VM's processes. */
+int resources_uid(const struct resources *r, uid_t *ret_uid, struct error *err);
+
+/* Starts swtpm on one end of a socketpair; the other is r->tpm_fd. */
+int swtpm_start(struct resources *r, struct error *err);
+
+/* Starts QEMU with every descriptor that r holds, and closes them here. */
+int qemu_start(struct resources *r, struct error *err);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/resources.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "disk/volume.h"
+#include "firmware/nvram.h"
+#include "net/link.h"
+#include "tpm/swtpm.h"
+#include "vmm/inspect.h"
+#include "vmm/names.h"
+#include "vmm/owner.h"
+#include "vmm/qemu_start.h"
+#include "vmm/resources_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void resources_init(struct resources *r, const struct paths *paths, const struct spec_vm *vm,
+		    const struct host *host, int run_dirfd)
+{
+	*r = (struct resources){
+		.paths = paths,
+		.vm = vm,
+		.host = host,
+		.run_dirfd = run_dirfd,
+		.state_dirfd = -1,
+		.swtpm = CHILD_INIT,
+		.qemu = CHILD_INIT,
+		.qemu_stderr = -1,
+		.swtpm_stderr = -1,
+		.tpm_fd = -1,
+	};
+	resources_files_init(r);
+}
+
+static enum disk_format format_of(const struct spec_disk *disk)
+{
+	return disk->format == SPEC_FORMAT_QCOW2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW;
+}
+
+static int do_volume_create(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	const struct spec_disk *disk = &r->vm->disks[step->index];
+	cleanup_free char *copy = strdup(disk->path);
+	int rc;
+
+	if (!copy)
+		return error_oom(err);
+	if (disk->pool) {
+		rc = file_mkdir_all(dirname(copy), 0711, err);
+		if (rc < 0)
+			return rc;
+	}
+	return disk_create(disk->path, format_of(disk), disk->size_bytes, err);
+}
+
+static void undo_volume_create(struct resources *r, const struct plan_step *step)
+{
+	(void)unlink(r->vm->disks[step->index].path);
+}
+
+static int do_volume_grow(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	const struct spec_disk *disk = &r->vm->disks[step->index];
+
+	return disk_grow(disk->path, format_of(disk), disk->size_bytes, err);
+}
+
+static int do_nvram_create(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	cleanup_free char *cache = str_printf("%s/cache", r->paths->state);
+	int rc;
+
+	(void)step;
+	if (!cache)
+		return error_oom(err);
+	rc = file_mkdir_all(cache, 0755, err);
+	if (rc < 0)
+		return rc;
+	return firmware_nvram_create(r->firmware.vars_template, r->firmware.vars_qcow2, cache,
+				     r->state_dirfd, NAME_NVRAM, err);
+}
+
+static void undo_nvram_create(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	(void)unlinkat(r->state_dirfd, NAME_NVRAM, 0);
+}
+
+static int do_tpm_create(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	cleanup_close int dirfd = -1;
+	uid_t uid;
+	int rc;
+
+	(void)step;
+	rc = resources_uid(r, &uid, err);
+	if (rc < 0)
+		return rc;
+	return tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
+}
+
+static void undo_tpm_create(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	(void)file_remove_tree(r->state_dirfd, "tpm", NULL);
+}
+
+static int do_files_open(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	(void)step;
+	return resources_files_open(r, err);
+}
+
+static void undo_files_open(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	resources_files_close(r);
+}
+
+static int do_tpm_start(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	(void)step;
+	return swtpm_start(r, err);
+}
+
+static void undo_tpm_start(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	child_destroy(&r->swtpm);
+	close_fd(&r->tpm_fd);
+	close_fd(&r->swtpm_stderr);
+}
+
+static int do_taps_open(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	struct owner *owners = calloc(2 * r->vm->n_nics + 1, sizeof(*owners));
+	struct net_tap *taps = calloc(r->vm->n_nics + 1, sizeof(*taps));
+	int rc;
+
+	(void)step;
+	if (!owners || !taps) {
+		free(owners);
+		free(taps);
+		return error_oom(err);
+	}
+	for (size_t i = 0; i < r->vm->n_nics; i++) {
+		const struct spec_network *net = r->vm->nics[i].network;
+
+		owner_of_nic(&owners[2 * i], r->paths, r->vm->name, i);
+		owner_of_network(&owners[2 * i + 1], r->paths, net->name);
+		taps[i] = (struct net_tap){
+			.bridge = net->bridge,
+			.bridge_owner = owners[2 * i + 1].text,
+			.owner = owners[2 * i].text,
+			.mtu = net->mtu,
+		};
+	}
+	rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
+	free(owners);
+	free(taps);
+	return rc;
+}
+
+static void undo_taps_open(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	for (size_t i = 0; i < r->vm->n_nics; i++)
+		close_fd(&r->tap_fds[i]);
+}
+
+static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	(void)step;
+	return qemu_start(r, err);
+}
+
+static void undo_qemu_start(struct resources *r, const struct plan_step *step)
+{
+	(void)step;
+	child_destroy(&r->qemu);
+	close_fd(&r->qemu_stderr);
+}
+
+/* Growing is not undone: an image is never shrunk. The steps of a network and
+ * the last one, PLAN_GUEST_RUN, are not executed here. */
+static const struct {
+	int (*execute)(struct resources *r, const struct plan_step *step, struct error *err);
+	void (*undo)(struct resources *r, const struct plan_step *step);
+} actions[PLAN_KIND_COUNT] = {
+	[PLAN_VOLUME_CREATE] = {do_volume_create, undo_volume_create},
+	[PLAN_VOLUME_GROW] = {do_volume_grow, NULL},
+	[PLAN_NVRAM_CREATE] = {do_nvram_create, undo_nvram_create},
+	[PLAN_TPM_CREATE] = {do_tpm_create, undo_tpm_create},
+	[PLAN_FILES_OPEN] = {do_files_open, undo_files_open},
+	[PLAN_TPM_START] = {do_tpm_start, undo_tpm_start},
+	[PLAN_TAPS_OPEN] = {do_taps_open, undo_taps_open},
+	[PLAN_QEMU_START] = {do_qemu_start, undo_qemu_start},
+};
+
+void resources_roll_back(struct resources *r)
+{
+	while (r->n_done) {
+		const struct plan_step *step = &r->plan.steps[--r->n_done];
+
+		if (actions[step->kind].undo)
+			actions[step->kind].undo(r, step);
+	}
+}
+
+static int execute(struct resources *r, struct error *err)
+{
+	for (size_t i = 0; i < r->plan.n; i++) {
+		const struct plan_step *step = &r->plan.steps[i];
+		int rc;
+
+		if (!actions[step->kind].execute)
+			continue;
+		log_debug("%s: %s", plan_kind_name(step->kind), step->detail);
+		rc = actions[step->kind].execute(r, step, err);
+		if (rc < 0) {
+			resources_roll_back(r);
+			return rc;
+		}
+		r->n_done = i + 1;
+	}
+	return 0;
+}
+
+static int find_firmware(struct resources *r, struct error *err)
+{
+	const struct spec_vm *vm = r->vm;
+	struct firmware_want want = {
+		.secure_boot = vm->firmware == SPEC_FIRMWARE_SECURE_BOOT,
+		.arch = host_arch(),
+		/* The alias stands for every version of it. */
+		.machine = str_eq(r->hw.machine, "q35") ? "pc-q35-0" : r->hw.machine,
+	};
+
+	if (vm->firmware != SPEC_FIRMWARE_UEFI && vm->firmware != SPEC_FIRMWARE_SECURE_BOOT)
+		return 0;
+	return error_wrap_if(err, firmware_find(NULL, &want, &r->firmware, err), "firmware: %s",
+			     spec_firmware_name(vm->firmware));
+}
+
+/* A TPM that a guest has sealed secrets in is never replaced in silence. */
+static int check_tpm(struct resources *r, struct error *err)
+{
+	cleanup_close int dirfd = -1;
+
+	if (!r->vm->tpm || !r->pins.tpm_used)
+		return 0;
+	return tpm_state_open(r->state_dirfd, true, (uid_t)-1, (gid_t)-1, &dirfd, err);
+}
+
+/* All that can be known to fail is found here, before anything is touched. */
+static int prepare(struct resources *r, struct error *err)
+{
+	int rc;
+
+	rc = inspect_vm(r->vm, r->host, err);
+	if (rc == 0)
+		rc = inspect_accel(r->vm, r->host, &r->kvm, err);
+	if (rc < 0)
+		return rc;
+	rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 0, &r->state_dirfd, err);
+	if (rc == 0)
+		rc = vm_pins_load(r->state_dirfd, &r->pins, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	rc = hardware_assign(r->vm, r->kvm, &r->pins, &r->hw, err);
+	if (rc == 0)
+		rc = find_firmware(r, err);
+	if (rc == 0)
+		rc = check_tpm(r, err);
+	if (rc == 0)
+		rc = inspect_plan_vm(r->paths, r->vm, &r->plan, err);
+	return rc;
+}
+
+int resources_start(struct resources *r, struct error *err)
+{
+	int rc;
+
+	rc = prepare(r, err);
+	if (rc == 0 && r->state_dirfd < 0)
+		rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 1, &r->state_dirfd, err);
+	if (rc == 0)
+		rc = execute(r, err);
+	return rc;
+}
+
+void resources_free(struct resources *r)
+{
+	child_destroy(&r->qemu);
+	child_destroy(&r->swtpm);
+	close_fd(&r->qemu_stderr);
+	close_fd(&r->swtpm_stderr);
+	close_fd(&r->tpm_fd);
+	resources_files_free(r);
+	if (r->vm->tpm && r->state_dirfd >= 0)
+		(void)tpm_state_sync(r->state_dirfd, NULL);
+	close_fd(&r->state_dirfd);
+	vm_pins_free(&r->pins);
+	hardware_free(&r->hw);
+	firmware_found_free(&r->firmware);
+	plan_free(&r->plan);
+}

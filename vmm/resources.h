@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a running machine is made of, and the one place that executes the steps
+ * of a VM's plan. Steps run in order; when one fails, those before it are
+ * undone, last first, and the host is as it was. Volumes, NVRAM and TPM state
+ * made by a start that failed go too, as no guest has seen them.
+ */
+#ifndef HV_VMM_RESOURCES_H
+#define HV_VMM_RESOURCES_H
+
+#include "base/child.h"
+#include "base/paths.h"
+#include "firmware/descriptor.h"
+#include "lab/plan.h"
+#include "lab/spec.h"
+#include "vmm/hardware.h"
+#include "vmm/host.h"
+#include "vmm/pins.h"
+
+#include <net/if.h>
+
+struct error;
+
+struct resources {
+	/* Given; owned by the caller. */
+	const struct paths *paths;
+	const struct spec_vm *vm;
+	const struct host *host;
+	int run_dirfd;
+
+	/* Made by resources_start(). */
+	int state_dirfd;
+	struct vm_pins pins;
+	struct hardware hw;
+	struct firmware_found firmware;
+	bool kvm;
+	struct plan plan;
+	size_t n_done; /* steps that have to be undone */
+	struct child swtpm, qemu;
+	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
+	char (*tap_names)[IFNAMSIZ]; /* as many as the spec has NICs */
+
+	/* Only until QEMU has them. */
+	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd;
+	int code_fd, vars_fd, kernel_fd, initrd_fd;
+	int *disk_fds, *cdrom_fds, *tap_fds;
+};
+
+/* Zeroed but for what is given. */
+void resources_init(struct resources *r, const struct paths *paths, const struct spec_vm *vm,
+		    const struct host *host, int run_dirfd);
+
+/* Inspects, plans and executes up to PLAN_QEMU_START: QEMU runs with -S and its
+ * monitor listens in the run folder. */
+int resources_start(struct resources *r, struct error *err);
+
+/* Undoes every step that was done. For a start that failed. */
+void resources_roll_back(struct resources *r);
+
+/* Ends the processes of a machine whose guest has run and keeps its files.
+ * Frees everything. */
+void resources_free(struct resources *r);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/resources_files.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "disk/volume.h"
+#include "vmm/names.h"
+#include "vmm/resources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void resources_files_init(struct resources *r)
+{
+	r->monitor_fd = r->serial_fd = r->agent_fd = r->serial_log_fd = -1;
+	r->code_fd = r->vars_fd = r->kernel_fd = r->initrd_fd = -1;
+}
+
+/* n descriptors, all -1. */
+static int make_fds(size_t n, int **ret_fds, struct error *err)
+{
+	int *fds = calloc(n + 1, sizeof(*fds));
+
+	if (!fds)
+		return error_oom(err);
+	for (size_t i = 0; i < n; i++)
+		fds[i] = -1;
+	*ret_fds = fds;
+	return 0;
+}
+
+static int open_file(const char *key, const char *path, int *ret_fd, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return error_errno(err, errno, "%s: '%s'", key, path);
+	*ret_fd = fd;
+	return 0;
+}
+
+/*
+ * QEMU opens kernel and initrd anew through /proc/self/fd, with its own user's
+ * rights. One that only root may read is handed over as a copy in memory.
+ */
+static int open_boot_file(const char *key, const char *path, int *ret_fd, struct error *err)
+{
+	cleanup_close int fd = -1, copy = -1;
+	struct stat st;
+	int rc;
+
+	rc = open_file(key, path, &fd, err);
+	if (rc < 0)
+		return rc;
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "%s: '%s'", key, path);
+	if (st.st_mode & S_IROTH) {
+		*ret_fd = steal_fd(&fd);
+		return 0;
+	}
+	copy = memfd_create("hv-boot", MFD_CLOEXEC);
+	if (copy < 0)
+		return error_errno(err, errno, "%s: memfd", key);
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(copy, fd, NULL, (size_t)left);
+
+		if (n <= 0)
+			return error_errno(err, n < 0 ? errno : EIO, "%s: read '%s'", key, path);
+		left -= n;
+	}
+	*ret_fd = steal_fd(&copy);
+	return 0;
+}
+
+static int open_images(struct resources *r, struct error *err)
+{
+	const struct spec_vm *vm = r->vm;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
+		rc = error_wrap_if(
+			err,
+			disk_open(vm->disks[i].path, vm->disks[i].read_only, &r->disk_fds[i], err),
+			"disk '%s'", vm->disks[i].name);
+	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
+		rc = error_wrap_if(err, disk_open(vm->cdroms[i].path, true, &r->cdrom_fds[i], err),
+				   "cdroms");
+	return rc;
+}
+
+static int open_firmware(struct resources *r, struct error *err)
+{
+	int rc = 0;
+
+	if (r->firmware.code) {
+		rc = open_file("firmware", r->firmware.code, &r->code_fd, err);
+		if (rc < 0)
+			return rc;
+		r->vars_fd = openat(r->state_dirfd, NAME_NVRAM, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (r->vars_fd < 0)
+			return error_errno(err, errno, "open the NVRAM");
+	}
+	if (r->vm->kernel)
+		rc = open_boot_file("kernel", r->vm->kernel, &r->kernel_fd, err);
+	if (rc == 0 && r->vm->initrd)
+		rc = open_boot_file("initrd", r->vm->initrd, &r->initrd_fd, err);
+	return rc;
+}
+
+/* Each start has a log of its own; the one before it is kept. */
+static int open_console_log(struct resources *r, struct error *err)
+{
+	if (renameat(r->state_dirfd, NAME_CONSOLE_LOG, r->state_dirfd, NAME_CONSOLE_LOG ".1") < 0 &&
+	    errno != ENOENT)
+		return error_errno(err, errno, "move the console log aside");
+	r->serial_log_fd = openat(r->state_dirfd, NAME_CONSOLE_LOG,
+				  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r->serial_log_fd < 0)
+		return error_errno(err, errno, "create the console log");
+	return 0;
+}
+
+static int listen_sockets(struct resources *r, struct error *err)
+{
+	int rc;
+
+	rc = fd_listen_unix(r->run_dirfd, NAME_MONITOR, 0600, &r->monitor_fd, err);
+	if (rc == 0)
+		rc = fd_listen_unix(r->run_dirfd, NAME_SERIAL, 0600, &r->serial_fd, err);
+	if (rc == 0 && r->vm->agent)
+		rc = fd_listen_unix(r->run_dirfd, NAME_AGENT, 0600, &r->agent_fd, err);
+	return rc;
+}
+
+int resources_files_open(struct resources *r, struct error *err)
+{
+	int rc;
+
+	rc = make_fds(r->vm->n_disks, &r->disk_fds, err);
+	if (rc == 0)
+		rc = make_fds(r->vm->n_cdroms, &r->cdrom_fds, err);
+	if (rc == 0)
+		rc = make_fds(r->vm->n_nics, &r->tap_fds, err);
+	if (rc < 0)
+		return rc;
+	r->tap_names = calloc(r->vm->n_nics + 1, sizeof(*r->tap_names));
+	if (!r->tap_names)
+		return error_oom(err);
+	rc = open_images(r, err);
+	if (rc == 0)
+		rc = open_firmware(r, err);
+	if (rc == 0)
+		rc = listen_sockets(r, err);
+	if (rc == 0)
+		rc = open_console_log(r, err);
+	return rc;
+}
+
+void resources_files_close(struct resources *r)
+{
+	for (size_t i = 0; r->disk_fds && i < r->vm->n_disks; i++)
+		close_fd(&r->disk_fds[i]);
+	for (size_t i = 0; r->cdrom_fds && i < r->vm->n_cdroms; i++)
+		close_fd(&r->cdrom_fds[i]);
+	for (size_t i = 0; r->tap_fds && i < r->vm->n_nics; i++)
+		close_fd(&r->tap_fds[i]);
+	close_fd(&r->monitor_fd);
+	close_fd(&r->serial_fd);
+	close_fd(&r->agent_fd);
+	close_fd(&r->serial_log_fd);
+	close_fd(&r->code_fd);
+	close_fd(&r->vars_fd);
+	close_fd(&r->kernel_fd);
+	close_fd(&r->initrd_fd);
+}
+
+void resources_files_free(struct resources *r)
+{
+	resources_files_close(r);
+	free(r->disk_fds);
+	free(r->cdrom_fds);
+	free(r->tap_fds);
+	free(r->tap_names);
+	r->disk_fds = r->cdrom_fds = r->tap_fds = NULL;
+	r->tap_names = NULL;
+}

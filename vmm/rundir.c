@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/rundir.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#define LOCK_FILE "lock"
+#define STATUS_FILE "status.json"
+
+enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100 };
+
+int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
+		   struct rundir *ret_dir, struct error *err)
+{
+	int rc = -EAGAIN;
+
+	/* A supervisor that ends removes the folder under us: then again. */
+	for (int i = 0; i < ACQUIRE_TRIES; i++) {
+		cleanup_close int dirfd = -1;
+		int lockfd;
+
+		rc = paths_open_run(paths, kind, name, 1, &dirfd, err);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		if (rc == 0)
+			rc = file_lock(dirfd, LOCK_FILE, &lockfd, err);
+		if (rc == 0) {
+			*ret_dir = (struct rundir){.dirfd = steal_fd(&dirfd), .lockfd = lockfd};
+			return 0;
+		}
+		if (rc == -EWOULDBLOCK)
+			return error_set(err, EALREADY, "another supervisor serves it");
+		if (rc != -ENOENT)
+			return rc;
+	}
+	return rc;
+}
+
+void rundir_release(struct rundir *dir)
+{
+	close_fd(&dir->lockfd);
+	close_fd(&dir->dirfd);
+}
+
+void rundir_remove(struct rundir *dir, const struct paths *paths, enum paths_kind kind,
+		   const char *name)
+{
+	cleanup_free char *parent =
+		str_printf("%s/%s", paths->run, kind == PATHS_VM ? "vm" : "net");
+	cleanup_close int parentfd = -1;
+
+	if (parent && dir->dirfd >= 0)
+		parentfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parentfd >= 0) {
+		/* The lock last: a newcomer that takes the name after it finds
+		 * nothing of ours and loses nothing of its own. */
+		(void)file_remove_entries(dir->dirfd, LOCK_FILE, NULL);
+		(void)unlinkat(dir->dirfd, LOCK_FILE, 0);
+		(void)unlinkat(parentfd, name, AT_REMOVEDIR);
+		/* The last one out; a folder in use stays. */
+		(void)unlinkat(AT_FDCWD, parent, AT_REMOVEDIR);
+	}
+	rundir_release(dir);
+}
+
+int rundir_write_status(const struct rundir *dir, json_t *status, struct error *err)
+{
+	cleanup_free char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
+
+	if (!text)
+		return error_oom(err);
+	return file_write_volatile(dir->dirfd, STATUS_FILE, text, strlen(text), 0600, err);
+}
+
+json_t *rundir_own_status(const struct rundir *dir)
+{
+	cleanup_free char *text = NULL;
+
+	if (file_read(dir->dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
+		return NULL;
+	return json_loads(text, 0, NULL);
+}
+
+int rundir_read_status(const struct paths *paths, enum paths_kind kind, const char *name,
+		       json_t **ret_status, bool *ret_served, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	cleanup_close int dirfd = -1;
+	bool served;
+	int rc;
+
+	rc = paths_open_run(paths, kind, name, 0, &dirfd, err);
+	if (rc == -ENOENT) {
+		*ret_status = NULL;
+		*ret_served = false;
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	served = file_is_locked(dirfd, LOCK_FILE);
+	rc = file_read(dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ret_status = text ? json_loads(text, 0, NULL) : NULL;
+	*ret_served = served;
+	return 0;
+}
+
+int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,
+		   const char *socket, int *ret_fd, struct error *err)
+{
+	cleanup_close int dirfd = -1;
+	int rc;
+
+	rc = paths_open_run(paths, kind, name, 0, &dirfd, err);
+	if (rc < 0)
+		return rc;
+	return fd_connect_unix(dirfd, socket, ret_fd, err);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A supervisor's run folder and its lock: who holds the lock is the one
+ * supervisor of that VM or network. The folder and all in it go with it.
+ */
+#ifndef HV_VMM_RUNDIR_H
+#define HV_VMM_RUNDIR_H
+
+#include "base/paths.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct error;
+
+struct rundir {
+	int dirfd, lockfd; /* -1: none */
+};
+
+#define RUNDIR_INIT                       \
+	{                                 \
+		.dirfd = -1, .lockfd = -1 \
+	}
+
+/* Makes the folder and takes the lock. -EALREADY where another supervisor
+ * holds it. What an earlier one left in the folder stays. */
+int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
+		   struct rundir *ret_dir, struct error *err);
+
+/* Removes the folder with all in it, then lets go of the lock. */
+void rundir_remove(struct rundir *dir, const struct paths *paths, enum paths_kind kind,
+		   const char *name);
+
+/* Lets go of the lock and leaves the folder as it is. */
+void rundir_release(struct rundir *dir);
+
+/* Replaces status.json by text. */
+int rundir_write_status(const struct rundir *dir, json_t *status, struct error *err);
+
+/* What the supervisor before us wrote last; NULL: nothing. The caller's
+ * reference. */
+json_t *rundir_own_status(const struct rundir *dir);
+
+/*
+ * Reads status.json of a VM or network. *ret_status is NULL where there is none;
+ * *ret_served says whether its supervisor lives. The caller's reference.
+ */
+int rundir_read_status(const struct paths *paths, enum paths_kind kind, const char *name,
+		       json_t **ret_status, bool *ret_served, struct error *err);
+
+/* Connects to a socket in the folder ("qmp", "console", "control"). */
+int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,
+		   const char *socket, int *ret_fd, struct error *err);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The clients' side of the supervisor: hvup's own commands by a table, all
+ * others go to QEMU. */
+#include "vmm/supervisor_private.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "vmm/json.h"
+
+#include <stdlib.h>
+
+enum { SHUTDOWN_MS_MAX = 24 * 3600 * 1000 };
+
+static void cmd_status(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	json_t *status = rundir_own_status(&s->run);
+
+	(void)args;
+	if (status)
+		control_reply(call, status);
+	else
+		control_fail(call, "GenericError", "no status yet");
+}
+
+static void cmd_shutdown(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	json_int_t timeout_ms = 90 * 1000;
+	int force = 0;
+	json_error_t fault;
+
+	if (args && json_unpack_ex(args, &fault, JSON_STRICT, "{s?I s?b}", "timeout-ms",
+				   &timeout_ms, "force", &force) < 0) {
+		control_fail(call, "GenericError", fault.text);
+		return;
+	}
+	if (timeout_ms < 0 || timeout_ms > SHUTDOWN_MS_MAX) {
+		control_fail(call, "GenericError", "'timeout-ms' has to be between 0 and a day");
+		return;
+	}
+	if (s->state == VM_STATE_STARTING) {
+		control_fail(call, "GenericError",
+			     "it is still starting (hv kill ends it at once)");
+		return;
+	}
+	supervisor_stop(s, call, (uint64_t)timeout_ms, force);
+}
+
+static void cmd_kill(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	(void)args;
+	if (s->n_stop_waiters == STOP_WAITERS_MAX) {
+		control_fail(call, "GenericError", "too many wait for its end already");
+		return;
+	}
+	s->stop_waiters[s->n_stop_waiters++] = call;
+	supervisor_kill(s);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct supervisor *s, struct control_call *call, json_t *args);
+} commands[] = {
+	{"hv-status", cmd_status},
+	{"hv-shutdown", cmd_shutdown},
+	{"hv-kill", cmd_kill},
+};
+
+static void on_forwarded(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct control_call *call = arg;
+
+	if (err)
+		control_fail(call, class ? class : "GenericError", err->text);
+	else
+		control_reply(call, json_incref(result));
+}
+
+static void on_command(struct control_call *call, const char *name, json_t *args, const int *fds,
+		       size_t n_fds, void *arg)
+{
+	struct supervisor *s = arg;
+	struct error err = ERROR_INIT;
+	char desc[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (str_eq(name, commands[i].name)) {
+			commands[i].run(s, call, args);
+			return;
+		}
+	if (str_after(name, "hv-")) {
+		(void)str_format(desc, sizeof(desc), "The command %s has not been found", name);
+		control_fail(call, "CommandNotFound", desc);
+		return;
+	}
+	if (!s->qmp) {
+		control_fail(call, "GenericError", "QEMU's monitor is not connected");
+		return;
+	}
+	if (qmp_client_call(s->qmp, name, json_incref(args), fds, n_fds, 0, on_forwarded, call,
+			    &err) < 0)
+		control_fail(call, "GenericError", err.text);
+}
+
+const struct control_handlers supervisor_commands = {
+	.command = on_command,
+};

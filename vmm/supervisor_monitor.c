@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* QEMU's side of the supervisor: the monitor, its events, the first commands. */
+#include "vmm/supervisor_private.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+enum {
+	/* A QEMU that says nothing for so long will not say anything. */
+	FIRST_ANSWER_MS = 60 * 1000,
+	RECONNECTS_MAX = 3,
+	SPACE_CHECK_USEC = 5 * 1000 * 1000,
+	SPACE_NEEDED_BYTES = 64 * 1024 * 1024,
+};
+
+static const char reason_full[] = "disk full";
+
+static void on_resumed(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)result;
+	(void)class;
+	if (err)
+		log_warning("vm '%s': resume: %s", s->options->vm->name, err->text);
+}
+
+static bool disks_have_space(const struct spec_vm *vm)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		struct statvfs fs;
+
+		if (!vm->disks[i].read_only && statvfs(vm->disks[i].path, &fs) == 0 &&
+		    (uint64_t)fs.f_bavail * fs.f_frsize < SPACE_NEEDED_BYTES)
+			return false;
+	}
+	return true;
+}
+
+/* The kernel tells nobody that a file system has space again, so while a guest
+ * stands for want of it, and only then, it is looked at every few seconds. */
+static int on_space_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *s = userdata;
+
+	(void)usec;
+	if (s->state != VM_STATE_PAUSED || s->reason != reason_full || !s->qmp)
+		return 0;
+	if (disks_have_space(s->options->vm)) {
+		log_info("vm '%s': there is space again", s->options->vm->name);
+		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, on_resumed, s, NULL);
+		return 0;
+	}
+	(void)sd_event_source_set_time_relative(source, SPACE_CHECK_USEC);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void wait_for_space(struct supervisor *s)
+{
+	log_warning("vm '%s': a disk is full; the guest stands until there is space",
+		    s->options->vm->name);
+	s->reason = reason_full;
+	s->space_timer = sd_event_source_disable_unref(s->space_timer);
+	(void)sd_event_add_time_relative(s->event, &s->space_timer, CLOCK_MONOTONIC,
+					 SPACE_CHECK_USEC, 0, on_space_timer, s);
+}
+
+static void on_event(const char *name, json_t *message, void *arg)
+{
+	struct supervisor *s = arg;
+	json_t *data = json_object_get(message, "data");
+
+	control_server_broadcast(s->control, message);
+	if (str_eq(name, "STOP")) {
+		supervisor_event(s, VM_EVENT_STANDS);
+	} else if (str_eq(name, "RESUME")) {
+		supervisor_event(s, VM_EVENT_RUNS);
+	} else if (str_eq(name, "SHUTDOWN")) {
+		s->ends = true;
+		supervisor_event(s, VM_EVENT_ENDS);
+	} else if (str_eq(name, "BLOCK_IO_ERROR")) {
+		if (json_is_true(json_object_get(data, "nospace")) &&
+		    str_eq(json_string_value(json_object_get(data, "action")) ?: "", "stop"))
+			wait_for_space(s);
+	} else if (str_eq(name, "VSERPORT_CHANGE")) {
+		const char *id = json_get_string(data, "id");
+
+		if (id && str_eq(id, "agent0")) {
+			s->agent_open = json_is_true(json_object_get(data, "open"));
+			supervisor_write_status(s);
+		}
+	}
+}
+
+static void on_ready(json_t *greeting, void *arg)
+{
+	struct supervisor *s = arg;
+	json_t *version = json_object_get(greeting, "version");
+
+	if (version)
+		control_server_set_version(s->control, json_incref(version));
+}
+
+/* QEMU listens: a monitor that was lost can be had again. Where the process is
+ * gone, its pidfd tells. */
+static void on_closed(const struct error *why, void *arg)
+{
+	struct supervisor *s = arg;
+	struct error err = ERROR_INIT;
+
+	qmp_client_free(s->qmp);
+	s->qmp = NULL;
+	if (s->ends || s->killed || s->failure.code || why->code == ECONNRESET)
+		return;
+	if (s->reconnects++ >= RECONNECTS_MAX) {
+		log_error("vm '%s': monitor: %s; given up, the guest runs on without it",
+			  s->options->vm->name, why->text);
+		return;
+	}
+	log_warning("vm '%s': monitor: %s; connecting again", s->options->vm->name, why->text);
+	if (supervisor_connect_monitor(s, &err) < 0)
+		log_error("vm '%s': %s", s->options->vm->name, err.text);
+}
+
+int supervisor_connect_monitor(struct supervisor *s, struct error *err)
+{
+	struct qmp_handlers handlers = {
+		.ready = on_ready,
+		.event = on_event,
+		.closed = on_closed,
+		.arg = s,
+	};
+	int fd, rc;
+
+	rc = fd_connect_unix(s->run.dirfd, NAME_MONITOR, &fd, err);
+	if (rc < 0)
+		return rc;
+	return qmp_client_new(s->event, fd, &handlers, &s->qmp, err);
+}
+
+/* "pc-q35-7.2-machine" is the type that `q35` stands for today. */
+static void on_machine_type(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+	const char *type = json_string_value(result), *end = type ? strstr(type, "-machine") : NULL;
+
+	(void)class;
+	if (err || !end || end[strlen("-machine")]) {
+		log_warning("vm '%s': QEMU does not tell its machine type: it is not pinned",
+			    s->options->vm->name);
+		return;
+	}
+	s->res.pins.machine = strndup(type, (size_t)(end - type));
+	if (s->res.pins.machine)
+		s->res.hw.machine = s->res.pins.machine;
+}
+
+static void on_running(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)result;
+	(void)class;
+	/* QEMU that died has more to say than its monitor. */
+	if (err && err->code == ECONNRESET)
+		return;
+	if (err) {
+		supervisor_fail(s, err);
+		return;
+	}
+	if (s->state == VM_STATE_STARTING)
+		supervisor_event(s, VM_EVENT_RUNS);
+	supervisor_ready(s);
+}
+
+static void on_adopted(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+	bool runs = json_is_true(json_object_get(result, "running"));
+
+	(void)class;
+	if (err) {
+		log_error("vm '%s': query-status: %s", s->options->vm->name, err->text);
+		return;
+	}
+	supervisor_event(s, runs ? VM_EVENT_RUNS : VM_EVENT_STANDS);
+	supervisor_ready(s);
+}
+
+void supervisor_boot(struct supervisor *s)
+{
+	struct vm_pins *pins = &s->res.pins;
+	struct error err = ERROR_INIT;
+	int rc = 0;
+
+	if (s->adopted) {
+		rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
+				     on_adopted, s, &err);
+	} else {
+		if (!pins->cpu)
+			pins->cpu = strdup(s->res.hw.cpu);
+		if (!pins->machine && !s->options->vm->machine)
+			rc = qmp_client_call(
+				s->qmp, "qom-get",
+				json_pack("{s:s s:s}", "path", "/machine", "property", "type"),
+				NULL, 0, FIRST_ANSWER_MS, on_machine_type, s, &err);
+		if (rc == 0)
+			rc = qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS,
+					     on_running, s, &err);
+	}
+	if (rc < 0)
+		supervisor_fail(s, &err);
+}

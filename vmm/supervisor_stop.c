@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Orderly shutdown: the guest is asked, by its agent where one has its port
+ * open, else by the power button. It has until the deadline; then it is ended
+ * where the caller said so, and left running where not.
+ */
+#include "vmm/supervisor_private.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "vmm/names.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+void supervisor_stop_answer(struct supervisor *s, const char *failure)
+{
+	for (size_t i = 0; i < s->n_stop_waiters; i++) {
+		if (failure)
+			control_fail(s->stop_waiters[i], "GenericError", failure);
+		else
+			control_reply(s->stop_waiters[i], NULL);
+	}
+	s->n_stop_waiters = 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *s = userdata;
+
+	(void)source;
+	(void)usec;
+	s->stop_timer = sd_event_source_disable_unref(s->stop_timer);
+	if (s->stop_forces) {
+		log_warning("vm '%s': the guest did not shut down in time; it is ended",
+			    s->options->vm->name);
+		supervisor_kill(s);
+		return 0;
+	}
+	/* It may be on its way by now. */
+	if (s->ends)
+		return 0;
+	log_warning("vm '%s': the guest did not shut down in time", s->options->vm->name);
+	supervisor_event(s, VM_EVENT_REFUSED);
+	supervisor_stop_answer(s, "the guest did not shut down in time and still runs (--force "
+				  "ends it)");
+	return 0;
+}
+
+static void press_power_button(struct supervisor *s)
+{
+	struct error err = ERROR_INIT;
+
+	if (!s->qmp ||
+	    qmp_client_call(s->qmp, "system_powerdown", NULL, NULL, 0, 0, NULL, NULL, &err) < 0)
+		log_warning("vm '%s': power button: %s", s->options->vm->name,
+			    s->qmp ? err.text : "no monitor");
+}
+
+static bool ask_agent(struct supervisor *s)
+{
+	struct error err = ERROR_INIT;
+	int fd, rc;
+
+	if (!s->agent_open)
+		return false;
+	agent_free(s->agent);
+	s->agent = NULL;
+	rc = fd_connect_unix(s->run.dirfd, NAME_AGENT, &fd, &err);
+	if (rc == 0)
+		rc = agent_shutdown(s->event, fd, &s->agent, &err);
+	if (rc < 0)
+		log_warning("vm '%s': guest agent: %s", s->options->vm->name, err.text);
+	return rc == 0;
+}
+
+void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
+		     bool force)
+{
+	bool paused = s->state == VM_STATE_PAUSED;
+
+	if (call && s->n_stop_waiters == STOP_WAITERS_MAX) {
+		control_fail(call, "GenericError", "too many wait for its end already");
+		return;
+	}
+	if (call)
+		s->stop_waiters[s->n_stop_waiters++] = call;
+	supervisor_event(s, VM_EVENT_ASKED);
+	s->stop_forces = force;
+	s->stop_timer = sd_event_source_disable_unref(s->stop_timer);
+	if (timeout_ms)
+		(void)sd_event_add_time_relative(s->event, &s->stop_timer, CLOCK_MONOTONIC,
+						 timeout_ms * 1000, 0, on_deadline, s);
+	/* One that stands still cannot shut down. */
+	if (paused && s->qmp)
+		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, NULL, NULL, NULL);
+	if (!ask_agent(s))
+		press_power_button(s);
+}

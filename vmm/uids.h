@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One uid and gid per VM or network, out of the jail's range, kept for good:
+ * STATE/uids/NUMBER is a symbolic link to the owner's name. Making a link is
+ * atomic, so two starts at once never get the same number.
+ */
+#ifndef HV_VMM_UIDS_H
+#define HV_VMM_UIDS_H
+
+#include "base/paths.h"
+
+#include <sys/types.h>
+
+struct error;
+
+/* owner: "vm/dc01". */
+int uids_claim(const struct paths *paths, const char *owner, uid_t *ret_uid, struct error *err);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/vm_status.h"
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "net/dnsmasq.h"
+#include "vmm/adopt.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/resources.h"
+#include "vmm/rundir.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
+
+enum { LEASE_BYTES_MAX = 16 * 1024 * 1024 };
+
+static json_t *describe_nics(const struct spec_vm *vm, const struct resources *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < vm->n_nics; i++) {
+		const struct spec_nic *nic = &vm->nics[i];
+		char mac[18], address[INET_ADDRSTRLEN];
+		const char *tap = r && r->tap_names ? r->tap_names[i] : NULL;
+
+		json_format_mac(mac, r && r->hw.nics ? r->hw.nics[i].mac : nic->mac);
+		(void)inet_ntop(AF_INET, &nic->address, address, sizeof(address));
+		(void)json_array_append_new(
+			list, json_pack("{s:s s:s s:s? s:s s:s?}", "network", nic->network->name,
+					"mac", mac, "tap", tap && *tap ? tap : NULL, "model",
+					spec_nic_model_name(nic->model), "address",
+					nic->has_address ? address : NULL));
+	}
+	return list;
+}
+
+static json_t *describe_disks(const struct spec_vm *vm)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		const struct spec_disk *disk = &vm->disks[i];
+
+		(void)json_array_append_new(list, json_pack("{s:s s:s s:I s:s s:s}", "name",
+							    disk->name, "path", disk->path, "size",
+							    (json_int_t)disk->size_bytes, "bus",
+							    spec_bus_name(disk->bus), "format",
+							    spec_format_name(disk->format)));
+	}
+	return list;
+}
+
+static json_t *describe_cdroms(const struct spec_vm *vm)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < vm->n_cdroms; i++)
+		(void)json_array_append_new(list, json_string(vm->cdroms[i].path));
+	return list;
+}
+
+/* What holds whether or not it runs; r may be NULL. */
+static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
+{
+	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
+			 "s:n s:n s:n s:n}",
+			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
+			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
+			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
+			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
+			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
+			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
+			 "error");
+}
+
+json_t *vm_status_running(const struct vm_status_facts *f)
+{
+	const struct resources *r = f->resources;
+	struct child self = {.pid = getpid(), .pidfd = 0};
+	json_t *status = describe(r->vm, f->state, r);
+
+	if (!status)
+		return NULL;
+	if (r->qemu.pidfd >= 0)
+		(void)json_object_set_new(status, "pid", json_integer(r->qemu.pid));
+	if (f->reason)
+		(void)json_object_set_new(status, "reason", json_string(f->reason));
+	(void)json_object_set_new(status, "started", json_integer((json_int_t)f->started));
+	(void)json_object_set_new(status, "accel", json_string(r->kvm ? "kvm" : "tcg"));
+	(void)json_object_set_new(status, "agent", json_boolean(f->agent_open));
+	(void)json_object_set_new(status, "qemu", adopt_describe(&r->qemu));
+	(void)json_object_set_new(status, "swtpm", adopt_describe(&r->swtpm));
+	(void)json_object_set_new(status, "supervisor", adopt_describe(&self));
+	return status;
+}
+
+/* The leases of the networks that a status names, each file read once. */
+static void add_addresses(const struct paths *paths, json_t *status)
+{
+	json_t *nics = json_object_get(status, "nics"), *nic;
+	size_t i;
+
+	json_array_foreach (nics, i, nic) {
+		const char *network = json_get_string(nic, "network");
+		const char *mac_text = json_get_string(nic, "mac");
+		cleanup_free struct net_lease *leases = NULL;
+		cleanup_free char *text = NULL;
+		cleanup_close int dirfd = -1;
+		json_t *addresses = json_array();
+		size_t n = 0, len;
+		uint8_t mac[6];
+
+		if (network && mac_text && json_parse_mac(mac_text, mac) &&
+		    paths_open_state(paths, PATHS_NET, network, 0, &dirfd, NULL) == 0 &&
+		    file_read(dirfd, NAME_LEASES, LEASE_BYTES_MAX, &text, &len, NULL) == 0)
+			(void)net_leases_parse(text, len, &leases, &n, NULL);
+		for (size_t j = 0; j < n; j++) {
+			char address[INET_ADDRSTRLEN];
+
+			if (memcmp(leases[j].mac, mac, sizeof(mac)) != 0)
+				continue;
+			(void)inet_ntop(AF_INET, &leases[j].address, address, sizeof(address));
+			(void)json_array_append_new(addresses, json_string(address));
+		}
+		(void)json_object_set_new(nic, "addresses", addresses);
+	}
+}
+
+static bool is_alive(json_t *described)
+{
+	struct child c = CHILD_INIT;
+
+	if (adopt_find(described, &c) < 0)
+		return false;
+	close_fd(&c.pidfd);
+	return true;
+}
+
+/* How it ended last, for a VM that does not run. */
+static json_t *describe_stopped(const struct paths *paths, const struct spec_vm *vm)
+{
+	struct vm_pins pins = {0};
+	cleanup_close int dirfd = -1;
+	struct resources r = {0};
+	json_t *status;
+
+	if (paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, NULL) == 0)
+		(void)vm_pins_load(dirfd, &pins, NULL);
+	if (!vm->uuid[0] || hardware_assign(vm, false, &pins, &r.hw, NULL) < 0)
+		r.hw = (struct hardware){0};
+	status = describe(vm, pins.crashed ? VM_STATE_CRASHED : VM_STATE_STOPPED, &r);
+	if (status && pins.last_error)
+		(void)json_object_set_new(status, "error", json_string(pins.last_error));
+	/* What a start would choose is no fact yet. */
+	if (status && !pins.machine && !vm->machine)
+		(void)json_object_set_new(status, "machine", json_null());
+	if (status && !pins.cpu && !vm->cpu)
+		(void)json_object_set_new(status, "cpu", json_null());
+	hardware_free(&r.hw);
+	vm_pins_free(&pins);
+	return status;
+}
+
+int vm_status_read(const struct paths *paths, const struct spec_vm *vm, json_t **ret_status,
+		   struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	bool served;
+	int rc;
+
+	rc = rundir_read_status(paths, PATHS_VM, vm->name, &status, &served, err);
+	if (rc < 0)
+		return rc;
+	if (status && !served) {
+		if (is_alive(json_object_get(status, "qemu"))) {
+			(void)json_object_set_new(status, "supervisor", json_null());
+		} else {
+			json_decref(status);
+			status = NULL;
+		}
+	}
+	if (!status)
+		status = describe_stopped(paths, vm);
+	if (!status)
+		return error_oom(err);
+	add_addresses(paths, status);
+	*ret_status = json_incref(status);
+	return 0;
+}
