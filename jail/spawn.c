@@ -11,16 +11,48 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { JAIL_FOLDER_TARGET = 3 };
 
 static int limit(int resource, rlim_t value)
 {
 	struct rlimit r = {.rlim_cur = value, .rlim_max = value};
 
 	return setrlimit(resource, &r) < 0 ? -errno : 0;
+}
+
+/* By descriptor, so no folder above it has to let the new user through. The
+ * child's descriptors are in place already: the folder is the last of them. It
+ * is cloned before the namespace changes, for it belongs to the old one. */
+static int mount_folder(const struct jail_spec *spec, const char **ret_what)
+{
+	int tree;
+
+	if (spec->folder_fd < 0)
+		return 0;
+	*ret_what = "take its folder";
+	tree = open_tree(JAIL_FOLDER_TARGET, "",
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0)
+		return -errno;
+	*ret_what = "make a mount namespace";
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	*ret_what = "mount its folder";
+	if (move_mount(tree, "", AT_FDCWD, JAIL_FOLDER, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+	    mount(NULL, JAIL_FOLDER, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  NULL) < 0)
+		return -errno;
+	(void)close(tree);
+	(void)close(JAIL_FOLDER_TARGET);
+	return 0;
 }
 
 static int change_identity(const struct jail_spec *spec, const char **ret_what)
@@ -68,6 +100,8 @@ static int confine(const void *arg, const char **ret_what)
 	rc = limit(RLIMIT_CORE, 0);
 	if (rc == 0)
 		rc = limit(RLIMIT_NOFILE, spec->nofile ? spec->nofile : 1024);
+	if (rc == 0)
+		rc = mount_folder(spec, ret_what);
 	if (rc < 0)
 		return rc;
 	/* The bounding set keeps what is wanted, else ambient ones would be
@@ -91,15 +125,20 @@ static int confine(const void *arg, const char **ret_what)
 
 int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct error *err)
 {
+	struct child_fd folder = {.fd = spec->folder_fd, .target = JAIL_FOLDER_TARGET};
+
 	if (spec->uid == 0 || spec->gid == 0 || spec->n_caps > JAIL_CAPS_MAX)
 		return error_set(err, EINVAL, "start '%s': a jailed process is never root",
+				 spec->program);
+	if (spec->folder_fd >= 0 && spec->n_fds)
+		return error_set(err, EINVAL, "start '%s': a folder or descriptors, not both",
 				 spec->program);
 	return child_spawn(
 		&(struct child_spec){
 			.path = spec->program,
 			.argv = spec->argv,
-			.fds = spec->fds,
-			.n_fds = spec->n_fds,
+			.fds = spec->folder_fd >= 0 ? &folder : spec->fds,
+			.n_fds = spec->folder_fd >= 0 ? 1 : spec->n_fds,
 			.stdin_fd = -1,
 			.stdout_fd = -1,
 			.stderr_fd = spec->stderr_fd,

@@ -24,6 +24,9 @@ enum { JAIL_UID_FIRST = 1950000000, JAIL_UID_COUNT = 65536 };
 
 enum { JAIL_CAPS_MAX = 8 };
 
+/* Every Debian has it, and nothing that is started here looks into it. */
+#define JAIL_FOLDER "/mnt"
+
 struct jail_spec {
 	const char *program; /* absolute path */
 	char *const *argv;
@@ -36,6 +39,9 @@ struct jail_spec {
 	size_t n_fds;
 	int stderr_fd; /* -1: /dev/null; standard input and output always are */
 	int cwd_fd; /* -1: "/" */
+	/* A folder that appears at JAIL_FOLDER in a mount namespace of its own,
+	 * so that the process reaches it whatever lies above; -1: none. */
+	int folder_fd;
 	unsigned nofile; /* RLIMIT_NOFILE; 0: 1024 */
 };
 

@@ -170,6 +170,8 @@ static void decode_networks(struct lab_decoder *d, const struct lab_node *part, 
 		lab_decode_defaults(d, LAB_SECTION_NETWORK, net);
 		lab_decode_map(d, LAB_SECTION_NETWORK, part->items[i], false, net);
 		lab_decode_required(d, LAB_SECTION_NETWORK, part->items[i]);
+		if (net->name)
+			lab_derive_network(net);
 	}
 }
 

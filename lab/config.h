@@ -5,8 +5,9 @@
  * lab/load.c) is the only function of lab/ that opens files.
  *
  * Every fault of every document is collected, sorted by file and position, and
- * told at once. Bounds: 4 MiB a file, 256 files, 20 levels, 100,000 nodes,
- * no YAML aliases cycle, 1000 faults.
+ * told at once. Bounds: 4 MiB a file, 256 files, 20 levels, 100,000 nodes a
+ * file with aliases expanded (so a cycle ends there), 4095 bytes a text, 1000
+ * faults.
  */
 #ifndef HV_LAB_CONFIG_H
 #define HV_LAB_CONFIG_H
@@ -24,6 +25,7 @@ struct lab_fault {
 struct lab_faults {
 	struct lab_fault *v;
 	size_t n;
+	bool failed; /* private to lab/: memory ran out, some are missing */
 };
 
 void lab_faults_free(struct lab_faults *faults);
@@ -33,12 +35,12 @@ struct lab_config; /* documents read so far */
 struct lab_config *lab_config_new(void);
 void lab_config_free(struct lab_config *c);
 
-/* Adds one document. Syntax faults are kept for lab_config_resolve(). Returns
- * 0 or -ENOMEM. */
+/* Adds one document; file is what faults call it. Syntax faults are kept for
+ * lab_config_resolve(). Returns 0 or -ENOMEM. */
 int lab_config_add(struct lab_config *c, const char *file, const char *text, size_t len,
 		   struct error *err);
 
-/* Decodes, merges, checks and fills in. 0 with a lab, or -EINVAL with at least
+/* Decodes, merges, checks and fills in; to be called once. 0 with a lab, or -EINVAL with at least
  * one fault in *ret_faults (err then holds a summary, "3 faults in the
  * configuration"). */
 int lab_config_resolve(struct lab_config *c, struct lab **ret_lab, struct lab_faults *ret_faults,

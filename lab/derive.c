@@ -11,6 +11,17 @@
 static const uuid_t name_space = {0x6d, 0x0e, 0x7f, 0x5c, 0x1b, 0x0a, 0x4c, 0x9e,
 				  0x9a, 0x57, 0x2e, 0x83, 0xd4, 0x41, 0xb6, 0x70};
 
+void lab_derive_network(struct spec_network *net)
+{
+	uuid_t derived;
+
+	uuid_generate_sha1(derived, name_space, net->name, strlen(net->name));
+	net->mac[0] = 0x52;
+	net->mac[1] = 0x54;
+	net->mac[2] = 0x01;
+	memcpy(net->mac + 3, derived, 3);
+}
+
 int lab_derive_vm(struct spec_vm *vm)
 {
 	uuid_t own;

@@ -9,7 +9,11 @@
 #ifndef HV_LAB_DERIVE_H
 #define HV_LAB_DERIVE_H
 
+struct spec_network;
 struct spec_vm;
+
+/* The bridge's MAC: 52:54:01 and three bytes of the UUID of its name. */
+void lab_derive_network(struct spec_network *net);
 
 /* -EINVAL where the VM's uuid is none. */
 int lab_derive_vm(struct spec_vm *vm);

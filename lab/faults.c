@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { FAULTS_MAX = 1000 };
-
 void lab_faults_free(struct lab_faults *faults)
 {
 	for (size_t i = 0; i < faults->n; i++) {
@@ -28,48 +26,70 @@ static bool known_already(const struct lab_faults *faults, const struct lab_faul
 	return false;
 }
 
+static char *printable(const char *text)
+{
+	struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, text, strlen(text), false);
+	return strbuf_steal(&shown);
+}
+
+/* Takes over what is in fault. */
+static void append(struct lab_faults *faults, struct lab_fault *fault)
+{
+	struct lab_fault *grown;
+
+	if (!known_already(faults, fault)) {
+		grown = reallocarray(faults->v, faults->n + 1, sizeof(*grown));
+		if (grown) {
+			faults->v = grown;
+			faults->v[faults->n++] = *fault;
+			return;
+		}
+		faults->failed = true;
+	}
+	free(fault->file);
+	free(fault->text);
+}
+
 void lab_fault_add(struct lab_faults *faults, const struct spec_where *where, const char *fmt, ...)
 {
-	struct strbuf raw = {0}, shown = {0};
-	struct lab_fault fault, *grown;
+	cleanup_strbuf struct strbuf raw = {0};
+	struct lab_fault fault;
 	va_list ap;
 
-	if (faults->n >= FAULTS_MAX)
+	if (faults->n >= LAB_FAULTS_MAX)
 		return;
 	va_start(ap, fmt);
 	strbuf_vaddf(&raw, fmt, ap);
 	va_end(ap);
-	if (raw.data)
-		strbuf_add_printable(&shown, raw.data, raw.len, false);
-	strbuf_free(&raw);
 	fault = (struct lab_fault){
-		.file = strdup(where->file ? where->file : "configuration"),
+		.file = printable(where->file ? where->file : "configuration"),
 		.line = where->line,
 		.column = where->column,
-		.text = strbuf_steal(&shown),
+		.text = raw.failed ? NULL : printable(raw.data ? raw.data : ""),
 	};
-	grown = fault.file && fault.text && !known_already(faults, &fault)
-			? reallocarray(faults->v, faults->n + 1, sizeof(*grown))
-			: NULL;
-	if (!grown) {
-		free(fault.file);
-		free(fault.text);
+	if (fault.file && fault.text) {
+		append(faults, &fault);
 		return;
 	}
-	faults->v = grown;
-	faults->v[faults->n++] = fault;
+	faults->failed = true;
+	free(fault.file);
+	free(fault.text);
 }
 
 static int by_position(const void *a, const void *b)
 {
 	const struct lab_fault *x = a, *y = b;
-	int files = strcmp(x->file, y->file);
+	int order = strcmp(x->file, y->file);
 
-	if (files)
-		return files;
+	if (order)
+		return order;
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
-	return x->column < y->column ? -1 : x->column > y->column;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return strcmp(x->text, y->text);
 }
 
 void lab_faults_sort(struct lab_faults *faults)

@@ -5,8 +5,11 @@
 
 #include "lab/config.h"
 
-/* The position; file is borrowed and may be NULL. Text is made printable. Past
- * the bound, or when memory is out, a fault is only counted. */
+enum { LAB_FAULTS_MAX = 1000 };
+
+/* The position; file is borrowed and may be NULL. File and text are made
+ * printable; what is known already is not told twice. Past LAB_FAULTS_MAX
+ * nothing is added; when memory is out, faults->failed is set. */
 void lab_fault_add(struct lab_faults *faults, const struct spec_where *where, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/node.h"
 
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "lab/faults.h"
+#include "lab/unique.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { DEPTH_MAX = 20, NODES_MAX = 100000 };
+enum { DEPTH_MAX = 20, NODES_MAX = 100000, TEXT_MAX = 4095 };
 
 struct builder {
-	const char *file;
+	const char *file, *text;
+	size_t len;
 	yaml_document_t *document;
 	struct lab_faults *faults;
 	size_t n_nodes;
@@ -40,6 +43,18 @@ const struct lab_node *lab_node_get(const struct lab_node *map, const char *key)
 		if (str_eq(map->keys[i]->text, key))
 			return map->items[i];
 	return NULL;
+}
+
+bool lab_node_is_null(const struct lab_node *node)
+{
+	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+
+	if (node->kind != LAB_NODE_SCALAR || !node->plain)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (str_eq(node->text, words[i]))
+			return true;
+	return false;
 }
 
 const char *lab_node_describe(const struct lab_node *node)
@@ -74,56 +89,118 @@ static void refuse(struct builder *b, const yaml_mark_t *mark, const char *what)
 
 static struct lab_node *build(struct builder *b, int index, unsigned depth);
 
-static bool add_item(struct builder *b, struct lab_node *node, struct lab_node *key,
-		     struct lab_node *item)
+static void tell_twice(void *arg, const struct lab_unique *first, const struct lab_unique *again)
 {
-	struct lab_node **items = NULL, **keys = NULL;
+	const struct lab_node *there = first->thing;
+	struct builder *b = arg;
 
-	if (item && (node->kind == LAB_NODE_LIST || key)) {
-		items = reallocarray(node->items, node->n + 1, sizeof(*items));
-		if (items)
-			node->items = items;
-		if (items && key) {
-			keys = reallocarray(node->keys, node->n + 1, sizeof(*keys));
-			if (keys)
-				node->keys = keys;
+	lab_fault_add(b->faults, &((const struct lab_node *)again->thing)->where,
+		      "key '%s' is there twice; the first is in line %u", again->text,
+		      there->where.line);
+}
+
+/* Tells keys that are there twice, and leaves the first of each. */
+static void drop_twins(struct builder *b, struct lab_node *map)
+{
+	cleanup_free struct lab_unique *keys = calloc(map->n + 1, sizeof(*keys));
+	cleanup_free bool *twin = calloc(map->n + 1, sizeof(*twin));
+	size_t kept = 0;
+
+	if (!keys || !twin) {
+		b->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < map->n; i++)
+		keys[i] = (struct lab_unique){map->keys[i]->text, map->keys[i], i};
+	lab_unique_find(keys, map->n, tell_twice, b);
+	for (size_t i = 1; i < map->n; i++)
+		twin[keys[i].order] = str_eq(keys[i].text, keys[i - 1].text);
+	for (size_t i = 0; i < map->n; i++) {
+		if (twin[i]) {
+			lab_node_free(map->keys[i]);
+			lab_node_free(map->items[i]);
+			continue;
 		}
+		map->keys[kept] = map->keys[i];
+		map->items[kept++] = map->items[i];
 	}
-	if (!items || (key && !keys)) {
-		b->failed = b->failed || !b->refused;
-		lab_node_free(key);
-		lab_node_free(item);
-		return false;
-	}
-	node->items[node->n] = item;
-	if (key)
-		node->keys[node->n] = key;
-	node->n++;
-	return true;
+	map->n = kept;
 }
 
 static void build_map(struct builder *b, const yaml_node_t *from, struct lab_node *node,
 		      unsigned depth)
 {
 	const yaml_node_pair_t *p = from->data.mapping.pairs.start;
+	size_t n = (size_t)(from->data.mapping.pairs.top - p);
 
+	node->keys = calloc(n + 1, sizeof(*node->keys));
+	node->items = calloc(n + 1, sizeof(*node->items));
+	if (!node->keys || !node->items) {
+		b->failed = true;
+		return;
+	}
 	for (; p < from->data.mapping.pairs.top; p++) {
-		yaml_node_t *key = yaml_document_get_node(b->document, p->key);
+		struct lab_node *key = build(b, p->key, depth + 1);
+		struct lab_node *item = key ? build(b, p->value, depth + 1) : NULL;
 
-		if (key->type != YAML_SCALAR_NODE) {
-			refuse(b, &key->start_mark, "a key has to be text");
-			return;
-		}
-		if (lab_node_get(node, (const char *)key->data.scalar.value)) {
-			struct spec_where where = where_of(b, &key->start_mark);
-
-			lab_fault_add(b->faults, &where, "key '%s' is there twice",
-				      (const char *)key->data.scalar.value);
+		if (item && key->kind == LAB_NODE_SCALAR) {
+			node->keys[node->n] = key;
+			node->items[node->n++] = item;
 			continue;
 		}
-		if (!add_item(b, node, build(b, p->key, depth + 1), build(b, p->value, depth + 1)))
-			return;
+		if (item)
+			refuse(b, &yaml_document_get_node(b->document, p->key)->start_mark,
+			       "a key has to be text");
+		lab_node_free(key);
+		lab_node_free(item);
+		return;
 	}
+	drop_twins(b, node);
+}
+
+static void build_list(struct builder *b, const yaml_node_t *from, struct lab_node *node,
+		       unsigned depth)
+{
+	const yaml_node_item_t *i = from->data.sequence.items.start;
+	size_t n = (size_t)(from->data.sequence.items.top - i);
+
+	node->items = calloc(n + 1, sizeof(*node->items));
+	if (!node->items) {
+		b->failed = true;
+		return;
+	}
+	for (; i < from->data.sequence.items.top; i++) {
+		struct lab_node *item = build(b, *i, depth + 1);
+
+		if (!item)
+			return;
+		node->items[node->n++] = item;
+	}
+}
+
+static void build_scalar(struct builder *b, const yaml_node_t *from, struct lab_node *node)
+{
+	const char *value = (const char *)from->data.scalar.value;
+
+	node->plain = from->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	node->text = strdup(value);
+	if (!node->text)
+		b->failed = true;
+	/* A NUL would cut the text in silence. */
+	else if (strlen(value) != from->data.scalar.length)
+		refuse(b, &from->start_mark, "text with a NUL byte");
+	else if (from->data.scalar.length > TEXT_MAX)
+		refuse(b, &from->start_mark, "text of more than 4095 bytes");
+}
+
+/* Tags ask for types, and here the key decides on the type. */
+static void refuse_tag(struct builder *b, const yaml_node_t *from)
+{
+	const char *tag = (const char *)from->tag;
+
+	if (tag && !str_eq(tag, YAML_STR_TAG) && !str_eq(tag, YAML_SEQ_TAG) &&
+	    !str_eq(tag, YAML_MAP_TAG))
+		refuse(b, &from->start_mark, "a tag (! or !!) has no meaning here; leave it out");
 }
 
 static struct lab_node *build(struct builder *b, int index, unsigned depth)
@@ -144,13 +221,11 @@ static struct lab_node *build(struct builder *b, int index, unsigned depth)
 		return NULL;
 	}
 	node->where = where_of(b, &from->start_mark);
+	refuse_tag(b, from);
 	switch (from->type) {
 	case YAML_SEQUENCE_NODE:
 		node->kind = LAB_NODE_LIST;
-		for (const yaml_node_item_t *i = from->data.sequence.items.start;
-		     i < from->data.sequence.items.top; i++)
-			if (!add_item(b, node, NULL, build(b, *i, depth + 1)))
-				break;
+		build_list(b, from, node, depth);
 		break;
 	case YAML_MAPPING_NODE:
 		node->kind = LAB_NODE_MAP;
@@ -159,29 +234,47 @@ static struct lab_node *build(struct builder *b, int index, unsigned depth)
 	case YAML_SCALAR_NODE:
 	case YAML_NO_NODE:
 		node->kind = LAB_NODE_SCALAR;
-		node->plain = from->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-		node->text = strdup((const char *)from->data.scalar.value);
-		if (!node->text)
-			b->failed = true;
-		/* A NUL would cut the text in silence. */
-		else if (strlen(node->text) != from->data.scalar.length)
-			refuse(b, &from->start_mark, "text with a NUL byte");
+		build_scalar(b, from, node);
 		break;
+	}
+	if (b->failed || b->refused) {
+		lab_node_free(node);
+		return NULL;
 	}
 	return node;
 }
 
-static void tell_syntax(const char *file, const yaml_parser_t *parser, struct lab_faults *faults)
+/* libyaml gives no line for bytes that are not UTF-8, only their offset. */
+static void find_line(const char *text, size_t len, size_t offset, struct spec_where *where)
 {
-	struct spec_where where = {
-		.file = file,
-		.line = (unsigned)parser->problem_mark.line + 1,
-		.column = (unsigned)parser->problem_mark.column + 1,
-	};
+	where->line = where->column = 1;
+	for (size_t i = 0; i < len && i < offset; i++) {
+		where->column++;
+		if (text[i] == '\n') {
+			where->line++;
+			where->column = 1;
+		}
+	}
+}
 
-	lab_fault_add(faults, &where, "not YAML: %s%s%s",
+static void tell_syntax(struct builder *b, const yaml_parser_t *parser)
+{
+	struct spec_where where = where_of(b, &parser->problem_mark);
+	cleanup_strbuf struct strbuf context = {0};
+
+	if (parser->error == YAML_MEMORY_ERROR) {
+		b->failed = true;
+		return;
+	}
+	b->refused = true;
+	if (parser->error == YAML_READER_ERROR)
+		find_line(b->text, b->len, parser->problem_offset, &where);
+	if (parser->context)
+		strbuf_addf(&context, " %s that begins in line %zu", parser->context,
+			    parser->context_mark.line + 1);
+	lab_fault_add(b->faults, &where, "not YAML: %s%s",
 		      parser->problem ? parser->problem : "it cannot be read",
-		      parser->context ? " " : "", parser->context ? parser->context : "");
+		      context.data ? context.data : "");
 }
 
 /* Whether another document follows the first. */
@@ -191,8 +284,7 @@ static void refuse_second(struct builder *b, yaml_parser_t *parser)
 	yaml_node_t *root;
 
 	if (!yaml_parser_load(parser, &second)) {
-		b->refused = true;
-		tell_syntax(b->file, parser, b->faults);
+		tell_syntax(b, parser);
 		return;
 	}
 	root = yaml_document_get_root_node(&second);
@@ -204,7 +296,7 @@ static void refuse_second(struct builder *b, yaml_parser_t *parser)
 int lab_node_parse(const char *file, const char *text, size_t len, struct lab_faults *faults,
 		   struct lab_node **ret_node)
 {
-	struct builder b = {.file = file, .faults = faults};
+	struct builder b = {.file = file, .text = text, .len = len, .faults = faults};
 	struct lab_node *node = NULL;
 	yaml_document_t document;
 	yaml_parser_t parser;
@@ -221,15 +313,17 @@ int lab_node_parse(const char *file, const char *text, size_t len, struct lab_fa
 		}
 		yaml_document_delete(&document);
 	} else {
-		tell_syntax(file, &parser, faults);
+		tell_syntax(&b, &parser);
 	}
 	yaml_parser_delete(&parser);
 	if (b.failed || b.refused) {
 		lab_node_free(node);
+		return b.failed ? -ENOMEM : 1;
+	}
+	if (node && lab_node_is_null(node)) {
+		lab_node_free(node);
 		node = NULL;
 	}
-	if (b.failed)
-		return -ENOMEM;
 	*ret_node = node;
 	return 0;
 }

@@ -62,14 +62,11 @@ static void add(struct plan *plan, bool *failed, enum plan_kind kind, unsigned i
 	plan->steps[plan->n++] = step;
 }
 
-int plan_add_network(struct plan *plan, const struct spec_network *net,
-		     const struct plan_found_network *found, struct error *err)
+int plan_add_network(struct plan *plan, const struct spec_network *net, struct error *err)
 {
 	char own[INET_ADDRSTRLEN], first[INET_ADDRSTRLEN], last[INET_ADDRSTRLEN];
 	bool failed = false;
 
-	if (found->up)
-		return 0;
 	(void)inet_ntop(AF_INET, &net->address, own, sizeof(own));
 	(void)inet_ntop(AF_INET, &net->dhcp_first, first, sizeof(first));
 	(void)inet_ntop(AF_INET, &net->dhcp_last, last, sizeof(last));
@@ -127,8 +124,6 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 	bool failed = false;
 	char memory[32];
 
-	if (found->up)
-		return 0;
 	str_format_size(memory, sizeof(memory), vm->memory_bytes);
 	add_volumes(plan, &failed, vm, found);
 	if (uefi && !found->nvram_exists)

@@ -46,26 +46,20 @@ struct plan {
 
 void plan_free(struct plan *plan); /* accepts a zeroed plan; zeroes it */
 
-struct plan_found_network {
-	bool up; /* its supervisor serves */
-};
-
 struct plan_found_disk {
 	bool exists;
 	uint64_t size_bytes; /* virtual size where it exists */
 };
 
 struct plan_found_vm {
-	bool up; /* its supervisor serves: running, paused or starting */
 	bool nvram_exists;
 	bool tpm_exists;
 	const struct plan_found_disk *disks; /* as many as spec->n_disks */
 };
 
-/* Appends the steps that are missing; none where the thing is up. 0 or -errno. */
+/* Appends the steps for something that is not up. 0 or -errno. */
 struct error;
-int plan_add_network(struct plan *plan, const struct spec_network *net,
-		     const struct plan_found_network *found, struct error *err);
+int plan_add_network(struct plan *plan, const struct spec_network *net, struct error *err);
 int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_found_vm *found,
 		struct error *err);
 

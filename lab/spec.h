@@ -68,6 +68,7 @@ struct spec_network {
 	struct in_addr dhcp_first, dhcp_last;
 	char *domain; /* NULL: none */
 	unsigned mtu; /* 0: the kernel's default */
+	uint8_t mac[6]; /* of the bridge; derived from the name */
 };
 
 struct spec_pool {

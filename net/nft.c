@@ -179,3 +179,20 @@ int net_rules_remove(const char *network, const char *owner, struct error *err)
 	nft_close(&l);
 	return rc < 0 ? rc : 0;
 }
+
+int net_rules_probe(struct error *err)
+{
+	void (*set_dry_run)(struct nft_ctx *ctx, bool dry);
+	struct nft_library l;
+	int rc = nft_open(&l, err);
+
+	if (rc == 0) {
+		set_dry_run = (__typeof__(set_dry_run))dlsym(l.handle, "nft_ctx_set_dry_run");
+		if (set_dry_run) {
+			set_dry_run(l.ctx, true);
+			rc = nft_run(&l, "add table inet hv_probe\n", err);
+		}
+	}
+	nft_close(&l);
+	return rc;
+}

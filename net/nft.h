@@ -31,4 +31,7 @@ int net_rules_apply(const struct net_rules *rules, struct error *err);
 /* A table that is missing is success; one that is not ours -EEXIST. */
 int net_rules_remove(const char *network, const char *owner, struct error *err);
 
+/* Whether kernel and library take a table: checked, not made. */
+int net_rules_probe(struct error *err);
+
 #endif

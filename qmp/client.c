@@ -4,8 +4,8 @@
  *
  * The handshake is an enum; each message that arrives takes it one step on:
  * GREETING (the peer speaks first) → NEGOTIATING (our qmp_capabilities is out)
- * → READY. Calls made before READY wait in the output queue behind a mark, so
- * that nothing overtakes the negotiation.
+ * → READY. Calls made before READY wait in the outbox, so that nothing overtakes
+ * the negotiation.
  *
  * Pending calls form a list in the order of their ids. One timer stands at the
  * nearest deadline, and at none where no call has one, so an idle client never
@@ -23,7 +23,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "qmp/decode.h"
 #include "qmp/framer.h"
+#include "qmp/outbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,14 +53,6 @@ struct pending {
 	void *arg;
 };
 
-/* Descriptors that go along with the byte at offset of all output so far. */
-struct passage {
-	struct passage *next;
-	uint64_t offset;
-	size_t n_fds;
-	int fds[FD_PASS_MAX];
-};
-
 struct qmp_client {
 	unsigned references;
 	bool freed; /* by its owner: no more callbacks */
@@ -69,10 +63,7 @@ struct qmp_client {
 	uint64_t handshake_deadline_usec;
 	struct qmp_handlers handlers;
 	struct qmp_framer *framer;
-	struct strbuf output;
-	struct strbuf queued; /* calls made before READY */
-	uint64_t written; /* bytes of all output that the socket took */
-	struct passage *passages;
+	struct qmp_outbox outbox;
 	struct pending *pending, **pending_end;
 	size_t n_pending;
 	json_int_t next_id;
@@ -87,18 +78,6 @@ static void client_unref(struct qmp_client *c)
 	free(c);
 }
 
-static void passages_free(struct qmp_client *c)
-{
-	while (c->passages) {
-		struct passage *p = c->passages;
-
-		c->passages = p->next;
-		for (size_t i = 0; i < p->n_fds; i++)
-			close(p->fds[i]);
-		free(p);
-	}
-}
-
 /* Takes everything down but the memory. */
 static void client_close(struct qmp_client *c)
 {
@@ -106,10 +85,8 @@ static void client_close(struct qmp_client *c)
 	c->io = sd_event_source_disable_unref(c->io);
 	c->timer = sd_event_source_disable_unref(c->timer);
 	close_fd(&c->fd);
-	passages_free(c);
+	qmp_outbox_clear(&c->outbox);
 	qmp_framer_free(steal_ptr(&c->framer));
-	strbuf_free(&c->output);
-	strbuf_free(&c->queued);
 }
 
 static struct pending *pending_take(struct qmp_client *c, struct pending **link)
@@ -120,6 +97,9 @@ static struct pending *pending_take(struct qmp_client *c, struct pending **link)
 	if (!p->next)
 		c->pending_end = link;
 	c->n_pending--;
+	/* What was held back for its sake may go now. */
+	if (qmp_outbox_release(&c->outbox, p->id) && c->io)
+		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 	return p;
 }
 
@@ -198,44 +178,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* Writes what the socket takes. Descriptors go with the first byte of their
- * message; a write never runs over the start of the next such message. */
+/* Writes what the socket takes, once the handshake is over. */
 static int client_write(struct qmp_client *c, struct error *err)
 {
-	while (c->output.len) {
-		struct passage *p = c->passages;
-		size_t len = c->output.len;
-		ssize_t n;
+	int rc = c->handshake == HANDSHAKE_READY ? qmp_outbox_write(&c->outbox, c->fd, err) : 0;
 
-		if (p && p->offset == c->written) {
-			/* One byte carries them: it is taken whole or not at all. */
-			int rc = fd_send(c->fd, c->output.data, 1, p->fds, p->n_fds, err);
-
-			if (rc == -EAGAIN)
-				break;
-			if (rc < 0)
-				return rc;
-			n = 1;
-			c->passages = p->next;
-			for (size_t i = 0; i < p->n_fds; i++)
-				close(p->fds[i]);
-			free(p);
-		} else {
-			if (p && p->offset - c->written < len)
-				len = (size_t)(p->offset - c->written);
-			n = send(c->fd, c->output.data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n < 0 && errno == EAGAIN)
-				break;
-			if (n < 0)
-				return error_errno(err, errno, "send");
-		}
-		c->written += (uint64_t)n;
-		strbuf_consume(&c->output, (size_t)n);
-	}
-	(void)sd_event_source_set_io_events(c->io, EPOLLIN | (c->output.len ? EPOLLOUT : 0U));
-	return 0;
+	if (rc >= 0)
+		(void)sd_event_source_set_io_events(c->io, EPOLLIN | (rc > 0 ? EPOLLOUT : 0U));
+	return rc < 0 ? rc : 0;
 }
 
 static void handle_return(struct qmp_client *c, json_t *message, json_t *id)
@@ -277,10 +227,13 @@ static int handle_greeting(struct qmp_client *c, json_t *message, struct error *
 	if (!json_is_object(greeting))
 		return error_set(err, EPROTO, "the peer does not greet as a QMP server does");
 	c->handshake = HANDSHAKE_NEGOTIATING;
-	strbuf_add(&c->output, negotiate, sizeof(negotiate) - 1);
+	/* The first bytes on a fresh socket: its buffer takes them whole. */
+	if (send(c->fd, negotiate, sizeof(negotiate) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+	    (ssize_t)sizeof(negotiate) - 1)
+		return error_set(err, ECONNRESET, "qmp_capabilities could not be sent");
 	if (c->handlers.ready)
 		c->handlers.ready(greeting, c->handlers.arg);
-	return c->freed ? 0 : client_write(c, err);
+	return 0;
 }
 
 static int handle_negotiation(struct qmp_client *c, json_t *message, struct error *err)
@@ -292,8 +245,6 @@ static int handle_negotiation(struct qmp_client *c, json_t *message, struct erro
 				 json_string_value(json_object_get(failure, "desc")) ?: "refused");
 	c->handshake = HANDSHAKE_READY;
 	arm_timer(c);
-	strbuf_add(&c->output, c->queued.data, c->queued.len);
-	strbuf_free(&c->queued);
 	return client_write(c, err);
 }
 
@@ -319,15 +270,11 @@ static int handle_message(struct qmp_client *c, json_t *message, struct error *e
 
 static int handle_line(struct qmp_client *c, const char *line, size_t len, struct error *err)
 {
-	json_error_t fault;
-	json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
-	int rc;
+	json_t *message = NULL;
+	int rc = qmp_decode(line, len, &message, err);
 
-	if (!message)
-		return error_set(err, EPROTO, "the peer sent what is not JSON (column %d: %s)",
-				 fault.column, fault.text);
-	rc = json_is_object(message) ? handle_message(c, message, err)
-				     : error_set(err, EPROTO, "a message that is no object");
+	if (rc == 0)
+		rc = handle_message(c, message, err);
 	json_decref(message);
 	return rc;
 }
@@ -400,6 +347,7 @@ int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
 		.handshake_deadline_usec = now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
 	};
 	c->pending_end = &c->pending;
+	qmp_outbox_init(&c->outbox);
 	rc = fd_set_nonblock(fd, err);
 	if (rc == 0 && qmp_framer_new(LINE_BYTES_MAX, &c->framer) < 0)
 		rc = error_oom(err);
@@ -435,7 +383,7 @@ void qmp_client_free(struct qmp_client *c)
 static char *encode(const char *command, json_t *args, json_int_t id)
 {
 	json_t *request = json_pack("{s:s s:I}", "execute", command, "id", id);
-	char *text = NULL;
+	char *text = NULL, *line;
 
 	if (request && args && json_object_set(request, "arguments", args) < 0) {
 		json_decref(request);
@@ -445,47 +393,19 @@ static char *encode(const char *command, json_t *args, json_int_t id)
 	if (request)
 		text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);
-	return text;
+	line = text ? str_printf("%s\r\n", text) : NULL;
+	free(text);
+	return line;
 }
 
-/* Notes that fds go with what is queued next. */
-static int add_passage(struct qmp_client *c, const int *fds, size_t n_fds, struct error *err)
-{
-	struct passage *p, **link = &c->passages;
-
-	if (n_fds > FD_PASS_MAX)
-		return error_set(err, E2BIG, "more than %d descriptors", FD_PASS_MAX);
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return error_oom(err);
-	p->offset = c->written + c->output.len;
-	for (; p->n_fds < n_fds; p->n_fds++) {
-		p->fds[p->n_fds] = dup(fds[p->n_fds]);
-		if (p->fds[p->n_fds] < 0) {
-			int code = errno;
-
-			while (p->n_fds)
-				close(p->fds[--p->n_fds]);
-			free(p);
-			return error_errno(err, code, "duplicate a descriptor");
-		}
-	}
-	while (*link)
-		link = &(*link)->next;
-	*link = p;
-	return 0;
-}
-
-static int check_call(const struct qmp_client *c, size_t n_fds, struct error *err)
+static int check_call(const struct qmp_client *c, struct error *err)
 {
 	if (c->handshake == HANDSHAKE_GONE)
 		return error_set(err, ECONNRESET, "the connection is gone");
 	if (c->n_pending >= PENDING_MAX)
 		return error_set(err, EBUSY, "%d calls wait for an answer already", PENDING_MAX);
-	if (c->output.len + c->queued.len > OUTPUT_BYTES_MAX)
+	if (c->outbox.bytes > OUTPUT_BYTES_MAX)
 		return error_set(err, ENOBUFS, "the peer does not read");
-	if (n_fds && c->handshake != HANDSHAKE_READY)
-		return error_set(err, EAGAIN, "descriptors go once the handshake is over");
 	return 0;
 }
 
@@ -493,20 +413,19 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
 		    struct error *err)
 {
-	struct strbuf *into = c->handshake == HANDSHAKE_READY ? &c->output : &c->queued;
-	cleanup_free char *text = encode(command, args, c->next_id);
+	char *text = encode(command, args, c->next_id);
 	struct pending *p;
 	int rc;
 
 	if (!text)
 		return error_oom(err);
-	rc = check_call(c, n_fds, err);
-	if (rc < 0)
-		return rc;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return error_oom(err);
-	rc = n_fds ? add_passage(c, fds, n_fds, err) : 0;
+	rc = check_call(c, err);
+	p = rc == 0 ? calloc(1, sizeof(*p)) : NULL;
+	if (!p) {
+		free(text);
+		return rc < 0 ? rc : error_oom(err);
+	}
+	rc = qmp_outbox_add(&c->outbox, c->next_id, text, fds, n_fds, err);
 	if (rc < 0) {
 		free(p);
 		return rc;
@@ -517,14 +436,13 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 		.reply = reply,
 		.arg = arg,
 	};
-	strbuf_addf(into, "%s\r\n", text);
 	*c->pending_end = p;
 	c->pending_end = &p->next;
 	c->n_pending++;
 	if (timeout_ms)
 		arm_timer(c);
 	/* Written by the loop: a failure has to reach `closed`, not the caller. */
-	if (into == &c->output)
+	if (c->handshake == HANDSHAKE_READY)
 		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 	return 0;
 }

@@ -10,7 +10,8 @@ struct qmp_framer {
 	size_t line_max;
 	struct strbuf buffer;
 	size_t taken; /* bytes of the buffer that were handed out */
-	size_t scanned; /* bytes known to hold no line end, from taken on */
+	size_t scanned; /* bytes behind them that are known to hold no line end */
+	size_t open; /* length of the line that is not complete yet */
 	int failure;
 };
 
@@ -45,23 +46,33 @@ static void compact(struct qmp_framer *f)
 	f->taken = 0;
 }
 
+/* Whether every line that data ends or begins stays within the bound. Looks at
+ * the new bytes only, so that a long line costs no more than its length. */
+static bool measure(struct qmp_framer *f, const char *data, size_t len)
+{
+	const char *end = data + len, *line_end;
+
+	while ((line_end = len ? memchr(data, '\n', (size_t)(end - data)) : NULL)) {
+		f->open += (size_t)(line_end - data);
+		if (f->open > f->line_max)
+			return false;
+		f->open = 0;
+		data = line_end + 1;
+		len = (size_t)(end - data);
+	}
+	f->open += len;
+	return f->open <= f->line_max;
+}
+
 int qmp_framer_push(struct qmp_framer *f, const void *data, size_t len)
 {
-	const char *last;
-	size_t open;
-
 	if (f->failure)
 		return f->failure;
 	compact(f);
 	strbuf_add(&f->buffer, data, len);
-	if (f->buffer.failed) {
+	if (f->buffer.failed)
 		f->failure = -ENOMEM;
-		return f->failure;
-	}
-	/* The unfinished line is all that is not yet bounded by a line end. */
-	last = f->buffer.len ? memrchr(f->buffer.data, '\n', f->buffer.len) : NULL;
-	open = last ? f->buffer.len - (size_t)(last + 1 - f->buffer.data) : f->buffer.len;
-	if (open > f->line_max)
+	else if (!measure(f, data, len))
 		f->failure = -EMSGSIZE;
 	return f->failure;
 }
@@ -70,22 +81,20 @@ bool qmp_framer_next(struct qmp_framer *f, const char **ret_line, size_t *ret_le
 {
 	while (f->taken < f->buffer.len) {
 		const char *start = f->buffer.data + f->taken;
-		const char *from = start + f->scanned;
-		const char *end = memchr(from, '\n', f->buffer.len - f->taken - f->scanned);
-		size_t len;
+		size_t left = f->buffer.len - f->taken, len;
+		const char *end = memchr(start + f->scanned, '\n', left - f->scanned);
 
 		if (!end) {
-			f->scanned = f->buffer.len - f->taken;
+			f->scanned = left;
 			return false;
 		}
-		f->scanned = 0;
 		len = (size_t)(end - start);
-		f->taken += len + 1;
-		if (len > f->line_max) {
-			f->failure = -EMSGSIZE;
+		/* The one that push() refused: neither it nor what follows. */
+		if (len > f->line_max)
 			return false;
-		}
-		while (len && (start[len - 1] == '\r' || start[len - 1] == ' '))
+		f->scanned = 0;
+		f->taken += len + 1;
+		while (len && strchr("\r\t ", start[len - 1]) && start[len - 1])
 			len--;
 		if (!len)
 			continue;

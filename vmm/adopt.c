@@ -4,7 +4,9 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "vmm/attach.h"
 #include "vmm/json.h"
 #include "vmm/resources.h"
 #include "vmm/states.h"
@@ -58,6 +60,7 @@ static int take_over(const struct paths *paths, json_t *status, struct resources
 		     struct error *err)
 {
 	const char *accel = json_get_string(status, "accel");
+	struct error attach_err = ERROR_INIT;
 	int rc;
 
 	r->kvm = accel && str_eq(accel, "kvm");
@@ -68,6 +71,9 @@ static int take_over(const struct paths *paths, json_t *status, struct resources
 		rc = hardware_assign(r->vm, r->kvm, &r->pins, &r->hw, err);
 	if (rc == 0)
 		rc = read_tap_names(status, r, err);
+	/* The guest goes on without its networks' supervisors, too. */
+	if (rc == 0 && attach_networks(paths, r->vm, &r->hw, &r->attachments, &attach_err) < 0)
+		log_warning("vm '%s': %s", r->vm->name, attach_err.text);
 	return rc;
 }
 

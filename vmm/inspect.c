@@ -204,8 +204,8 @@ int inspect_network(const struct spec_network *net, const struct host *host, str
 	return 0;
 }
 
-static int is_served(const struct paths *paths, enum paths_kind kind, const char *name,
-		     bool *ret_served, struct error *err)
+int inspect_served(const struct paths *paths, enum paths_kind kind, const char *name,
+		   bool *ret_served, struct error *err)
 {
 	cleanup_json json_t *status = NULL;
 
@@ -222,9 +222,6 @@ int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct 
 
 	if (!disks)
 		return error_oom(err);
-	rc = is_served(paths, PATHS_VM, vm->name, &found.up, err);
-	if (rc < 0)
-		return rc;
 	rc = paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, err);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
@@ -247,14 +244,7 @@ int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct 
 	return plan_add_vm(plan, vm, &found, err);
 }
 
-int inspect_plan_network(const struct paths *paths, const struct spec_network *net,
-			 struct plan *plan, struct error *err)
+int inspect_plan_network(const struct spec_network *net, struct plan *plan, struct error *err)
 {
-	struct plan_found_network found = {0};
-	int rc;
-
-	rc = is_served(paths, PATHS_NET, net->name, &found.up, err);
-	if (rc < 0)
-		return rc;
-	return plan_add_network(plan, net, &found, err);
+	return plan_add_network(plan, net, err);
 }

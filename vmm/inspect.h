@@ -28,10 +28,14 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 /* The same for a network. */
 int inspect_network(const struct spec_network *net, const struct host *host, struct error *err);
 
-/* Adds the steps that `up` would take for a VM or a network to plan. */
+/* Whether a supervisor serves it. */
+int inspect_served(const struct paths *paths, enum paths_kind kind, const char *name,
+		   bool *ret_served, struct error *err);
+
+/* Adds the steps that `up` would take for a VM or a network that is not served
+ * to plan. */
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
 		    struct error *err);
-int inspect_plan_network(const struct paths *paths, const struct spec_network *net,
-			 struct plan *plan, struct error *err);
+int inspect_plan_network(const struct spec_network *net, struct plan *plan, struct error *err);
 
 #endif

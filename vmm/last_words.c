@@ -28,8 +28,12 @@ static void log_line(struct last_words *w, const char *line, size_t len)
 	cleanup_strbuf struct strbuf shown = {0};
 
 	strbuf_add_printable(&shown, line, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES, false);
-	if (shown.len && !shown.failed && may_log(w))
-		log_warning("%s: %s", w->who, shown.data);
+	if (!shown.len || shown.failed)
+		return;
+	if (w->on_line)
+		w->on_line(shown.data, w->arg);
+	if (may_log(w))
+		log_info("%s: %s", w->who, shown.data);
 }
 
 static void take(struct last_words *w, const char *data, size_t len)

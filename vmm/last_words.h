@@ -18,6 +18,10 @@ struct last_words {
 	int fd;
 	sd_event_source *source;
 	struct strbuf kept;
+	/* Sees each line (printable) as it comes; may be NULL. Set it after
+	 * last_words_init(). */
+	void (*on_line)(const char *line, void *arg);
+	void *arg;
 	size_t line_start; /* in kept: where the unfinished line begins */
 	uint64_t window_usec;
 	unsigned lines_in_window;

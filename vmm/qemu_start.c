@@ -74,6 +74,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.n_fds = 1,
 			.stderr_fd = err_write,
 			.cwd_fd = dirfd,
+			.folder_fd = -1,
 		},
 		&r->swtpm, err);
 	if (rc < 0)
@@ -131,6 +132,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.n_fds = map->n,
 				.stderr_fd = err_write,
 				.cwd_fd = -1,
+				.folder_fd = -1,
 			},
 			&r->qemu, err);
 	if (rc == 0)

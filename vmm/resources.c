@@ -10,6 +10,7 @@
 #include "firmware/nvram.h"
 #include "net/link.h"
 #include "tpm/swtpm.h"
+#include "vmm/attach.h"
 #include "vmm/inspect.h"
 #include "vmm/names.h"
 #include "vmm/owner.h"
@@ -163,7 +164,9 @@ static int do_taps_open(struct resources *r, const struct plan_step *step, struc
 			.mtu = net->mtu,
 		};
 	}
-	rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
+	rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
+	if (rc == 0)
+		rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
 	free(owners);
 	free(taps);
 	return rc;
@@ -174,6 +177,8 @@ static void undo_taps_open(struct resources *r, const struct plan_step *step)
 	(void)step;
 	for (size_t i = 0; i < r->vm->n_nics; i++)
 		close_fd(&r->tap_fds[i]);
+	attachments_free(r->attachments);
+	r->attachments = NULL;
 }
 
 static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
@@ -305,6 +310,7 @@ void resources_free(struct resources *r)
 	close_fd(&r->swtpm_stderr);
 	close_fd(&r->tpm_fd);
 	resources_files_free(r);
+	attachments_free(r->attachments);
 	if (r->vm->tpm && r->state_dirfd >= 0)
 		(void)tpm_state_sync(r->state_dirfd, NULL);
 	close_fd(&r->state_dirfd);

@@ -39,6 +39,7 @@ struct resources {
 	struct child swtpm, qemu;
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	char (*tap_names)[IFNAMSIZ]; /* as many as the spec has NICs */
+	struct attachments *attachments; /* the use of its networks */
 
 	/* Only until QEMU has them. */
 	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd;

@@ -353,8 +353,11 @@ static int serve(struct supervisor *s, struct error *err)
 	rc = watch_signals(s, err);
 	if (rc == 0)
 		rc = start(s, &s->failure);
-	if (rc == 0)
+	if (rc == 0) {
+		/* What was tried in vain on the way is no failure. */
+		s->failure = (struct error)ERROR_INIT;
 		rc = sd_event_loop(s->event);
+	}
 	/* start() has put its own words there. */
 	if (rc < 0 && !s->failure.code)
 		(void)error_errno(&s->failure, -rc, "event loop");
@@ -384,9 +387,10 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 		resources_init(&s->res, options->paths, options->vm, &s->host, s->run.dirfd);
 		rc = serve(s, err);
 	}
+	rc = error_wrap_if(err, rc, "vm '%s'", options->vm->name);
 	if (!s->ready)
 		ready_tell(options->ready_fd, err);
 	host_free(&s->host);
 	free(s);
-	return error_wrap_if(err, rc, "vm '%s'", options->vm->name);
+	return rc;
 }

@@ -4,20 +4,16 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/str.h"
-#include "net/dnsmasq.h"
 #include "vmm/adopt.h"
 #include "vmm/json.h"
-#include "vmm/names.h"
+#include "vmm/leases.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <unistd.h>
-
-enum { LEASE_BYTES_MAX = 16 * 1024 * 1024 };
 
 static json_t *describe_nics(const struct spec_vm *vm, const struct resources *r)
 {
@@ -99,35 +95,43 @@ json_t *vm_status_running(const struct vm_status_facts *f)
 	return status;
 }
 
-/* The leases of the networks that a status names, each file read once. */
+/* The addresses that a network has leased to a MAC. */
+static json_t *addresses_of(const struct paths *paths, const char *network, const uint8_t mac[6])
+{
+	cleanup_free struct net_lease *leases = NULL;
+	json_t *addresses = json_array();
+	size_t n;
+
+	if (leases_load(paths, network, &leases, &n, NULL) < 0)
+		return addresses;
+	for (size_t i = 0; i < n; i++) {
+		char address[INET_ADDRSTRLEN];
+
+		if (memcmp(leases[i].mac, mac, 6) != 0)
+			continue;
+		(void)inet_ntop(AF_INET, &leases[i].address, address, sizeof(address));
+		(void)json_array_append_new(addresses, json_string(address));
+	}
+	return addresses;
+}
+
+/* Of a machine that runs: a lease outlives the guest that took it. */
 static void add_addresses(const struct paths *paths, json_t *status)
 {
-	json_t *nics = json_object_get(status, "nics"), *nic;
+	bool runs = json_is_integer(json_object_get(status, "pid"));
+	json_t *nic;
 	size_t i;
 
-	json_array_foreach (nics, i, nic) {
+	json_array_foreach (json_object_get(status, "nics"), i, nic) {
 		const char *network = json_get_string(nic, "network");
 		const char *mac_text = json_get_string(nic, "mac");
-		cleanup_free struct net_lease *leases = NULL;
-		cleanup_free char *text = NULL;
-		cleanup_close int dirfd = -1;
-		json_t *addresses = json_array();
-		size_t n = 0, len;
 		uint8_t mac[6];
 
-		if (network && mac_text && json_parse_mac(mac_text, mac) &&
-		    paths_open_state(paths, PATHS_NET, network, 0, &dirfd, NULL) == 0 &&
-		    file_read(dirfd, NAME_LEASES, LEASE_BYTES_MAX, &text, &len, NULL) == 0)
-			(void)net_leases_parse(text, len, &leases, &n, NULL);
-		for (size_t j = 0; j < n; j++) {
-			char address[INET_ADDRSTRLEN];
-
-			if (memcmp(leases[j].mac, mac, sizeof(mac)) != 0)
-				continue;
-			(void)inet_ntop(AF_INET, &leases[j].address, address, sizeof(address));
-			(void)json_array_append_new(addresses, json_string(address));
-		}
-		(void)json_object_set_new(nic, "addresses", addresses);
+		(void)json_object_set_new(nic, "addresses",
+					  runs && network && mac_text &&
+							  json_parse_mac(mac_text, mac)
+						  ? addresses_of(paths, network, mac)
+						  : json_array());
 	}
 }
 

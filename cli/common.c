@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/common.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "qmp/sync.h"
+#include "vmm/names.h"
+#include "vmm/rundir.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+void cli_tell(const struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, err->text, strlen(err->text), false);
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "hv: %s\n", shown.data ? shown.data : "out of memory");
+}
+
+static int not_found(struct cli *cli, const char *what, const char *name, struct strbuf *known)
+{
+	int rc = error_set(&cli->err, ENOENT, "there is no %s '%s' in '%s'; there is: %s", what, name,
+			   cli->paths.config, known->data ? known->data : "none");
+
+	strbuf_free(known);
+	return rc;
+}
+
+int cli_find_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm)
+{
+	struct strbuf known = {0};
+
+	*ret_vm = lab_find_vm(cli->lab, name);
+	if (*ret_vm)
+		return 0;
+	for (size_t i = 0; i < cli->lab->n_vms; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", cli->lab->vms[i].name);
+	return not_found(cli, "vm", name, &known);
+}
+
+int cli_find_network(struct cli *cli, const char *name, const struct spec_network **ret_net)
+{
+	struct strbuf known = {0};
+
+	*ret_net = lab_find_network(cli->lab, name);
+	if (*ret_net)
+		return 0;
+	for (size_t i = 0; i < cli->lab->n_networks; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", cli->lab->networks[i].name);
+	return not_found(cli, "network", name, &known);
+}
+
+int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
+		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err)
+{
+	const char *what = kind == PATHS_VM ? "vm" : "network";
+	struct qmp_sync *sync = NULL;
+	int fd, rc;
+
+	rc = rundir_connect(&cli->paths, kind, name, kind == PATHS_VM ? NAME_QMP : NAME_CONTROL, &fd,
+			    err);
+	if (rc < 0) {
+		json_decref(args);
+		return rc == -ENOENT || rc == -ECONNREFUSED
+			       ? error_set(err, ENOTCONN, "%s '%s' is not up (hv %s %s)", what, name,
+					   kind == PATHS_VM ? "up" : "net up", name)
+			       : error_wrap(err, rc, "%s '%s'", what, name);
+	}
+	rc = qmp_sync_open(fd, &sync, err);
+	if (rc == 0)
+		rc = qmp_sync_call(sync, command, args, timeout_ms, ret_result, err);
+	else
+		json_decref(args);
+	qmp_sync_close(sync);
+	return error_wrap_if(err, rc, "%s '%s'", what, name);
+}
+
+int cli_each_vm(struct cli *cli, const char *command)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < cli->n_names; i++) {
+		const struct spec_vm *vm;
+		int rc = cli_find_vm(cli, cli->names[i], &vm);
+
+		if (rc == 0)
+			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, 30000, NULL,
+					 &cli->err);
+		if (rc < 0) {
+			cli_tell(&cli->err);
+			failed = 1;
+		}
+	}
+	if (failed)
+		cli->exit_code = CLI_FAILED;
+	return 0;
+}
+
+int cli_print_json(struct cli *cli, json_t *j)
+{
+	cleanup_free char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+
+	json_decref(j);
+	if (!text)
+		return error_oom(&cli->err);
+	if (puts(text) < 0 || fflush(stdout) < 0)
+		return error_errno(&cli->err, errno, "write");
+	return 0;
+}
+
+const char *cli_text(json_t *object, const char *key)
+{
+	const char *s = json_get_string(object, key);
+
+	return s && *s ? s : "-";
+}
+
+void cli_format_uptime(char *buf, size_t size, json_t *started)
+{
+	json_int_t seconds = (json_int_t)time(NULL) - json_integer_value(started);
+
+	seconds = seconds < 0 ? 0 : seconds;
+	if (!json_is_integer(started))
+		(void)str_format(buf, size, "-");
+	else if (seconds < 60)
+		(void)str_format(buf, size, "%llds", (long long)seconds);
+	else if (seconds < 3600)
+		(void)str_format(buf, size, "%lldm %llds", (long long)seconds / 60,
+				 (long long)seconds % 60);
+	else if (seconds < 86400)
+		(void)str_format(buf, size, "%lldh %lldm", (long long)seconds / 3600,
+				 (long long)seconds / 60 % 60);
+	else
+		(void)str_format(buf, size, "%lldd %lldh", (long long)seconds / 86400,
+				 (long long)seconds / 3600 % 24);
+}
+
+void cli_add_addresses(struct strbuf *into, json_t *status)
+{
+	json_t *nic, *address;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(status, "nics"), i, nic)
+		json_array_foreach (json_object_get(nic, "addresses"), j, address)
+			strbuf_addf(into, "%s%s", into->len ? " " : "", json_string_value(address));
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What several verbs do. */
+#ifndef HV_CLI_COMMON_H
+#define HV_CLI_COMMON_H
+
+#include "cli/table.h"
+#include "cli/verb.h"
+#include "vmm/json.h"
+
+#include <stdio.h>
+
+/* Prints an error line, "hv: …". For verbs that act on several names; the
+ * caller goes on and fails in the end. */
+void cli_tell(const struct error *err);
+
+/* The VM or network of that name; -ENOENT names those that exist. */
+int cli_find_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm);
+int cli_find_network(struct cli *cli, const char *name, const struct spec_network **ret_net);
+
+/* Runs one command on the control socket of a VM or network that is up;
+ * -ENOTCONN where it is not. The error names the object. args is stolen. */
+int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
+		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err);
+
+/* The same command for every name given, one after the other; all are tried. */
+int cli_each_vm(struct cli *cli, const char *command);
+
+/* One line of compact or indented JSON on standard output; steals j. */
+int cli_print_json(struct cli *cli, json_t *j);
+
+/* A string of a status object for people: "-" where it is null; printable. */
+const char *cli_text(json_t *object, const char *key);
+
+/* "3m 12s" since a status object's "started"; "-" where it is null. */
+void cli_format_uptime(char *buf, size_t size, json_t *started);
+
+/* The addresses of all NICs of a status object, with spaces between. */
+struct strbuf;
+void cli_add_addresses(struct strbuf *into, json_t *status);
+
+#endif

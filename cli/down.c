@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/stop.h"
+
+#include "base/cleanup.h"
+
+enum { OPT_TIMEOUT, OPT_FORCE };
+
+static const struct cli_option options[] = {
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long the guest may take (90; 0: for ever)",
+			 false},
+	[OPT_FORCE] = {"force", 'f', NULL, "end it when the time is up", false},
+	{0},
+};
+
+static int run(struct cli *cli)
+{
+	cleanup_json json_t *args = NULL;
+	uint64_t seconds;
+
+	if (!cli_number(cli, &verb_down, OPT_TIMEOUT, 86400, 90, &seconds))
+		return 0;
+	args = json_pack("{s:I s:b}", "timeout-ms", (json_int_t)seconds * 1000, "force",
+			 cli->values[OPT_FORCE] ? 1 : 0);
+	if (!args)
+		return error_oom(&cli->err);
+	/* The supervisor keeps the time; it gets some more to answer. */
+	return cli_stop_all(cli, "hv-shutdown", args, seconds ? seconds + 30 : 0);
+}
+
+const struct verb verb_down = {
+	.name = "down",
+	.args = "NAME…",
+	.summary = "shut virtual machines down in order",
+	.text = "The guest is asked by its agent where it runs one, else by the power button. A "
+		"guest that\ndoes not shut down in time goes on running, unless --force is given.",
+	.options = options,
+	.min_names = 1,
+	.max_names = SIZE_MAX,
+	.names = CLI_NAMES_VM,
+	.run = run,
+};

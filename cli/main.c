@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The entry: which verb, its options, the configuration, the verb, its error. */
+#include "cli/common.h"
+#include "cli/verb.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "lab/config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { OPTION_BASE = 256, OPTION_HELP = 255 };
+
+#define bad_usage(verb, ...) (cli_usage(NULL, verb, __VA_ARGS__), (int)CLI_USAGE)
+
+/* The verb that argv begins with, and how many words it has. */
+static const struct verb *find_verb(char *const *argv, int argc, int *ret_words)
+{
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		const char *second = strchr(cli_verbs[i]->name, ' ');
+		size_t first = second ? (size_t)(second - cli_verbs[i]->name)
+				      : strlen(cli_verbs[i]->name);
+
+		if (strlen(argv[0]) != first || strncmp(argv[0], cli_verbs[i]->name, first) != 0)
+			continue;
+		if (second && (argc < 2 || !str_eq(argv[1], second + 1)))
+			continue;
+		*ret_words = second ? 2 : 1;
+		return cli_verbs[i];
+	}
+	return NULL;
+}
+
+/* Returns CLI_DONE to go on, CLI_USAGE, or -1 where help was all. */
+static int parse_options(const struct verb *verb, struct cli *cli, int argc, char **argv)
+{
+	struct option longs[CLI_OPTIONS_MAX + 2] = {{"help", no_argument, NULL, 'h'}};
+	char shorts[2 * CLI_OPTIONS_MAX + 8] = "+:h";
+	size_t n = 0;
+	int c;
+
+	for (const struct cli_option *o = verb->options; o && o->name; o++, n++) {
+		longs[n + 1] = (struct option){
+			o->name, o->arg ? required_argument : no_argument, NULL,
+			OPTION_BASE + (int)n};
+		if (o->letter)
+			(void)str_format(shorts + strlen(shorts), 3, "%c%s", o->letter,
+					 o->arg ? ":" : "");
+	}
+	/* Options may stand behind names too, as people type them. 0 makes getopt
+	 * begin anew, with the new order. */
+	shorts[0] = '-';
+	optind = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == 'h') {
+			cli_print_help(verb);
+			return -1;
+		}
+		if (c == 1) {
+			((char **)cli->names)[cli->n_names++] = optarg;
+			continue;
+		}
+		if (c == '?' || c == ':')
+			return bad_usage(verb, c == ':' ? "option '%s' needs a value"
+						    : "unknown option '%s'",
+				     argv[optind - 1]);
+		for (size_t i = 0; i < n; i++)
+			if (c == OPTION_BASE + (int)i ||
+			    (verb->options[i].letter && c == verb->options[i].letter))
+				cli->values[i] = optarg ? optarg : "";
+	}
+	while (optind < argc)
+		((char **)cli->names)[cli->n_names++] = argv[optind++];
+	if (cli->n_names < verb->min_names)
+		return bad_usage(verb, "a name is missing");
+	if (cli->n_names > verb->max_names)
+		return bad_usage(verb, "'%s' is too much", cli->names[verb->max_names]);
+	return CLI_DONE;
+}
+
+static int load_lab(struct cli *cli)
+{
+	struct lab_faults faults = {0};
+	int rc = lab_load(cli->paths.config, &cli->lab, &faults, &cli->err);
+
+	if (!faults.n)
+		return rc;
+	/* The faults are the error: FILE:LINE:COL: what. */
+	for (size_t i = 0; i < faults.n; i++)
+		(void)fprintf(stderr, "%s:%u:%u: %s\n", faults.v[i].file, faults.v[i].line,
+			      faults.v[i].column, faults.v[i].text);
+	lab_faults_free(&faults);
+	return rc;
+}
+
+static int run_verb(const struct verb *verb, struct cli *cli)
+{
+	int rc = 0;
+
+	if (!verb->no_lab)
+		rc = load_lab(cli);
+	if (rc == 0)
+		rc = verb->run(cli);
+	lab_free(cli->lab);
+	if (rc < 0) {
+		cli_tell(&cli->err);
+		return CLI_FAILED;
+	}
+	return cli->exit_code;
+}
+
+/* Options in front of the verb. Returns as parse_options(). */
+static int parse_global(int argc, char **argv, const char **ret_config, int *ret_next)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{"verbose", no_argument, NULL, 'v'},
+		{0},
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:c:hVv", longs, NULL)) != -1) {
+		if (c == 'h') {
+			cli_print_overview(stdout);
+			return -1;
+		}
+		if (c == 'V') {
+			(void)printf("hvup %s\n", HV_VERSION);
+			return -1;
+		}
+		if (c == 'v')
+			log_set_level(LOG_LEVEL_DEBUG);
+		else if (c == 'c')
+			*ret_config = optarg;
+		else
+			return bad_usage(NULL, c == ':' ? "option '%s' needs a value"
+						    : "unknown option '%s'",
+				     argv[optind - 1]);
+	}
+	*ret_next = optind;
+	return CLI_DONE;
+}
+
+static bool called_as_hvup(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return str_eq(slash ? slash + 1 : argv0, "hvup");
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_free char **names = calloc((size_t)argc + 1, sizeof(*names));
+	struct cli cli = {.names = names};
+	const struct verb *verb = &verb_up;
+	const char *config = NULL;
+	int next = 1, words = 0, rc;
+
+	(void)setlocale(LC_ALL, "");
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!names)
+		return CLI_FAILED;
+	opterr = 0;
+	if (!called_as_hvup(argv[0] ? argv[0] : "hv")) {
+		rc = parse_global(argc, argv, &config, &next);
+		if (rc)
+			return rc < 0 ? CLI_DONE : rc;
+		if (next >= argc) {
+			cli_print_overview(stderr);
+			return CLI_USAGE;
+		}
+		verb = find_verb(argv + next, argc - next, &words);
+		if (!verb)
+			return bad_usage(NULL, "there is no verb '%s'", argv[next]);
+	} else if (argc > 2 && (str_eq(argv[1], "-c") || str_eq(argv[1], "--config"))) {
+		config = argv[2];
+		next = 3;
+	}
+	/* getopt wants a program's name in front. */
+	next += words - 1;
+	rc = paths_init(&cli.paths, config, &cli.err);
+	if (rc < 0) {
+		cli_tell(&cli.err);
+		return CLI_FAILED;
+	}
+	rc = parse_options(verb, &cli, argc - next, argv + next);
+	if (rc)
+		return rc < 0 ? CLI_DONE : rc;
+	return run_verb(verb, &cli);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the manual that follow from tables, in mdoc(7): the verbs from
+ * cli/verbs.c, the keys of the configuration from lab/schema.c. */
+#include "cli/common.h"
+
+#include "base/str.h"
+#include "lab/schema.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+/* Text for mdoc: a backslash is escaped, a line may not begin with a dot, and
+ * `words` in back quotes become literals. */
+static void print_text(const char *text)
+{
+	bool open = false;
+
+	for (const char *p = text; *p; p++) {
+		if (*p == '`') {
+			(void)fputs(open ? "\\fR" : "\\fB", stdout);
+			open = !open;
+		} else if (*p == '\\') {
+			(void)fputs("\\e", stdout);
+		} else if (*p == '-') {
+			(void)fputs("\\-", stdout);
+		} else if ((*p == '.' || *p == '\'') && (p == text || p[-1] == '\n')) {
+			(void)printf("\\&%c", *p);
+		} else {
+			(void)fputc(*p, stdout);
+		}
+	}
+	(void)fputc('\n', stdout);
+}
+
+static void print_verb(const struct verb *verb)
+{
+	(void)printf(".It Cm %s", verb->name);
+	if (verb->options)
+		(void)printf(" Op Ar options");
+	if (*verb->args)
+		(void)printf(" Ar %s", verb->args);
+	(void)printf("\n");
+	(void)printf("%c", (char)(verb->summary[0] - ('a' <= verb->summary[0] &&
+						      verb->summary[0] <= 'z'
+							      ? 'a' - 'A'
+							      : 0)));
+	print_text(verb->summary + 1);
+	(void)printf(".Pp\n");
+	if (verb->text)
+		print_text(verb->text);
+	if (!verb->options)
+		return;
+	(void)printf(".Bl -tag -width 8n\n");
+	for (const struct cli_option *o = verb->options; o->name; o++) {
+		if (o->hidden)
+			continue;
+		if (o->letter)
+			(void)printf(".It Fl %c , Fl Fl %s", o->letter, o->name);
+		else
+			(void)printf(".It Fl Fl %s", o->name);
+		(void)printf(o->arg ? "= Ns Ar %s\n" : "\n", o->arg);
+		print_text(o->help);
+	}
+	(void)printf(".El\n");
+}
+
+static void print_verbs(void)
+{
+	(void)printf(".Bl -tag -width 4n\n");
+	for (size_t i = 0; cli_verbs[i]; i++)
+		if (!cli_verbs[i]->hidden)
+			print_verb(cli_verbs[i]);
+	(void)printf(".El\n");
+}
+
+static void print_bounds(const struct lab_schema_row *row)
+{
+	char low[32], high[32];
+
+	if (!row->max)
+		return;
+	if (row->type == LAB_TYPE_SIZE) {
+		str_format_size(low, sizeof(low), row->min);
+		str_format_size(high, sizeof(high), row->max);
+	} else {
+		(void)str_format(low, sizeof(low), "%" PRIu64, row->min);
+		(void)str_format(high, sizeof(high), "%" PRIu64, row->max);
+	}
+	(void)printf("From %s to %s.\n", low, high);
+}
+
+static void print_key(const struct lab_schema_row *row)
+{
+	(void)printf(".It Cm %s : Ar %s", row->key, lab_type_name(row->type));
+	for (size_t i = 0; row->words && row->words[i]; i++)
+		(void)printf("%s Cm %s", i ? " |" : "", row->words[i]);
+	(void)printf("\n");
+	print_text(row->help);
+	print_bounds(row);
+	if (row->required) {
+		(void)printf("Required.\n");
+	} else if (row->default_text || row->default_note) {
+		(void)printf("Default: ");
+		print_text(row->default_text ? row->default_text : row->default_note);
+	}
+	if (row->section == LAB_SECTION_VM && row->not_in_profile)
+		(void)printf("Not in a profile.\n");
+}
+
+static void print_keys(const char *section)
+{
+	size_t n;
+	const struct lab_schema_row *rows = lab_schema_rows(&n);
+
+	(void)printf(".Bl -tag -width 4n\n");
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(lab_section_name(rows[i].section), section))
+			print_key(&rows[i]);
+	(void)printf(".El\n");
+}
+
+static int run(struct cli *cli)
+{
+	if (str_eq(cli->names[0], "verbs")) {
+		print_verbs();
+		return 0;
+	}
+	for (int i = 0; i < LAB_SECTION_COUNT; i++)
+		if (str_eq(cli->names[0], lab_section_name((enum lab_section)i))) {
+			print_keys(cli->names[0]);
+			return 0;
+		}
+	return error_set(&cli->err, EINVAL, "there is no table '%s'", cli->names[0]);
+}
+
+const struct verb verb_man = {
+	.name = "man",
+	.args = "verbs|SECTION",
+	.summary = "print a table of the manual in mdoc",
+	.min_names = 1,
+	.max_names = 1,
+	.hidden = true,
+	.no_lab = true,
+	.run = run,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/common.h"
+
+#include <errno.h>
+
+enum { OPT_FORCE };
+enum { COMMAND_MS = 30 * 1000 };
+
+static const struct cli_option options[] = {
+	[OPT_FORCE] = {"force", 'f', NULL, "also where virtual machines use it: they are cut off",
+		       false},
+	{0},
+};
+
+static int run(struct cli *cli)
+{
+	for (size_t i = 0; i < cli->n_names; i++) {
+		const struct spec_network *net;
+		int rc = cli_find_network(cli, cli->names[i], &net);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < cli->n_names; i++) {
+		json_t *args = json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL);
+		int rc = cli_command(cli, PATHS_NET, cli->names[i], "hv-net-down", args, COMMAND_MS,
+				     NULL, &cli->err);
+
+		if (rc == -ENOTCONN) {
+			(void)printf("%s is not up\n", cli->names[i]);
+		} else if (rc < 0) {
+			cli_tell(&cli->err);
+			cli->exit_code = CLI_FAILED;
+		} else {
+			(void)printf("%s is down\n", cli->names[i]);
+		}
+	}
+	return 0;
+}
+
+const struct verb verb_net_down = {
+	.name = "net down",
+	.args = "NAME…",
+	.summary = "take networks down; one that is in use is refused",
+	.options = options,
+	.min_names = 1,
+	.max_names = SIZE_MAX,
+	.names = CLI_NAMES_NETWORK,
+	.run = run,
+};

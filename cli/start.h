@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting supervisors side by side, for up and net up. */
+#ifndef HV_CLI_START_H
+#define HV_CLI_START_H
+
+#include "cli/verb.h"
+
+struct start_job {
+	enum paths_kind kind;
+	const char *name; /* borrowed */
+	bool keep; /* of a network: stays without users */
+	/* What became of it. */
+	bool ours; /* this call started it, and it is up */
+	int rc; /* -EALREADY: somebody else starts it just now */
+	struct error err;
+};
+
+/*
+ * Starts a supervisor for every job and waits until each is ready or has
+ * failed; what became of it is in the job. -EINTR where the user interrupted:
+ * then what still started was ended, and has cleaned up after itself.
+ */
+int cli_start_all(struct cli *cli, struct start_job *jobs, size_t n);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "vmm/vm_status.h"
+
+enum { OPT_JSON };
+
+static const struct cli_option options[] = {
+	[OPT_JSON] = {"json", 'j', NULL, "as a JSON object", false},
+	{0},
+};
+
+static void line(const char *label, const char *text)
+{
+	(void)printf("%-10s %s\n", label, text);
+}
+
+static void print_state(json_t *status)
+{
+	const char *reason = json_get_string(status, "reason");
+	const char *error = json_get_string(status, "error");
+	char uptime[32];
+
+	cli_format_uptime(uptime, sizeof(uptime), json_object_get(status, "started"));
+	(void)printf("%-10s %s", "state", cli_text(status, "state"));
+	if (reason)
+		(void)printf(" (%s)", reason);
+	if (json_is_integer(json_object_get(status, "pid")))
+		(void)printf(", up %s, QEMU is process %lld", uptime,
+			     (long long)json_integer_value(json_object_get(status, "pid")));
+	if (json_is_integer(json_object_get(status, "pid")) &&
+	    json_is_null(json_object_get(status, "supervisor")))
+		(void)printf(", without a supervisor (hv up takes it over)");
+	(void)printf("\n");
+	if (error)
+		line("error", error);
+}
+
+static void print_machine(json_t *status)
+{
+	char memory[32], text[128];
+
+	str_format_size(memory, sizeof(memory),
+			(uint64_t)json_integer_value(json_object_get(status, "memory")));
+	(void)str_format(text, sizeof(text), "%s, %s, %lld CPU (%s), %s", cli_text(status, "machine"),
+			 cli_text(status, "accel"),
+			 (long long)json_integer_value(json_object_get(status, "cpus")),
+			 cli_text(status, "cpu"), memory);
+	line("machine", text);
+	(void)str_format(text, sizeof(text), "%s, TPM %s", cli_text(status, "firmware"),
+			 json_is_true(json_object_get(status, "tpm")) ? "2.0" : "none");
+	line("firmware", text);
+}
+
+static void print_nics(json_t *status)
+{
+	json_t *nics = json_object_get(status, "nics"), *nic, *address;
+	size_t i, j;
+
+	json_array_foreach (nics, i, nic) {
+		(void)printf("%-10s %s on %s, %s, TAP %s,", i ? "" : "nics", cli_text(nic, "mac"),
+			     cli_text(nic, "network"), cli_text(nic, "model"), cli_text(nic, "tap"));
+		json_array_foreach (json_object_get(nic, "addresses"), j, address)
+			(void)printf(" %s", json_string_value(address));
+		if (!j)
+			(void)printf(" no address yet");
+		(void)printf("\n");
+	}
+}
+
+static void print_storage(json_t *status)
+{
+	json_t *disks = json_object_get(status, "disks"), *cdroms = json_object_get(status, "cdroms");
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (disks, i, entry) {
+		char size[32];
+
+		str_format_size(size, sizeof(size),
+				(uint64_t)json_integer_value(json_object_get(entry, "size")));
+		(void)printf("%-10s %s, %s, %s, %s\n", i ? "" : "disks", cli_text(entry, "name"),
+			     json_integer_value(json_object_get(entry, "size")) ? size
+										: "size as it is",
+			     cli_text(entry, "format"), cli_text(entry, "bus"));
+	}
+	json_array_foreach (cdroms, i, entry)
+		(void)printf("%-10s %s\n", i ? "" : "cdroms", json_string_value(entry));
+}
+
+static int run(struct cli *cli)
+{
+	cleanup_json json_t *status = NULL;
+	const struct spec_vm *vm;
+	int rc;
+
+	rc = cli_find_vm(cli, cli->names[0], &vm);
+	if (rc == 0)
+		rc = vm_status_read(&cli->paths, vm, &status, &cli->err);
+	if (rc < 0)
+		return rc;
+	if (cli->values[OPT_JSON])
+		return cli_print_json(cli, json_incref(status));
+	line("name", cli_text(status, "name"));
+	print_state(status);
+	line("uuid", cli_text(status, "uuid"));
+	print_machine(status);
+	print_nics(status);
+	print_storage(status);
+	line("agent", json_is_true(json_object_get(status, "agent")) ? "answers" : "not there");
+	return 0;
+}
+
+const struct verb verb_status = {
+	.name = "status",
+	.args = "NAME",
+	.summary = "tell all about one virtual machine",
+	.options = options,
+	.min_names = 1,
+	.max_names = 1,
+	.names = CLI_NAMES_VM,
+	.run = run,
+};

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/stop.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "qmp/client.h"
+#include "vmm/names.h"
+#include "vmm/rundir.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <systemd/sd-event.h>
+
+struct stop {
+	const char *name;
+	struct qmp_client *client;
+	struct stop_all *all;
+	bool done;
+	int rc;
+	struct error err;
+};
+
+struct stop_all {
+	sd_event *event;
+	size_t n_open;
+	struct stop *v;
+};
+
+static void finish(struct stop *s, const struct error *err)
+{
+	if (s->done)
+		return;
+	s->done = true;
+	if (err) {
+		s->err = *err;
+		s->rc = -err->code;
+	}
+	if (--s->all->n_open == 0)
+		(void)sd_event_exit(s->all->event, 0);
+}
+
+static void on_reply(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	(void)result;
+	(void)class;
+	finish(arg, err);
+}
+
+static void on_closed(const struct error *err, void *arg)
+{
+	finish(arg, err);
+}
+
+static int begin(struct cli *cli, struct stop *s, const char *command, json_t *args,
+		 uint64_t seconds)
+{
+	struct qmp_handlers handlers = {.closed = on_closed, .arg = s};
+	int fd, rc;
+
+	rc = rundir_connect(&cli->paths, PATHS_VM, s->name, NAME_QMP, &fd, &s->err);
+	if (rc < 0)
+		return rc;
+	rc = qmp_client_new(s->all->event, fd, &handlers, &s->client, &s->err);
+	if (rc == 0)
+		rc = qmp_client_call(s->client, command, json_incref(args), NULL, 0, seconds * 1000,
+				     on_reply, s, &s->err);
+	return rc;
+}
+
+static void tell(struct cli *cli, struct stop *s)
+{
+	if (s->rc == -ENOENT || s->rc == -ECONNREFUSED) {
+		(void)printf("%s is not up\n", s->name);
+		return;
+	}
+	if (s->rc < 0) {
+		(void)error_wrap(&s->err, s->rc, "vm '%s'", s->name);
+		cli_tell(&s->err);
+		cli->exit_code = CLI_FAILED;
+	} else {
+		(void)printf("%s is down\n", s->name);
+	}
+}
+
+static int check_names(struct cli *cli)
+{
+	for (size_t i = 0; i < cli->n_names; i++) {
+		const struct spec_vm *vm;
+		int rc = cli_find_vm(cli, cli->names[i], &vm);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t seconds)
+{
+	struct stop_all all = {.n_open = cli->n_names};
+	int rc;
+
+	rc = check_names(cli);
+	if (rc < 0)
+		return rc;
+	all.v = calloc(cli->n_names + 1, sizeof(*all.v));
+	if (!all.v)
+		return error_oom(&cli->err);
+	rc = sd_event_new(&all.event);
+	if (rc < 0) {
+		free(all.v);
+		return error_errno(&cli->err, -rc, "event loop");
+	}
+	for (size_t i = 0; i < cli->n_names; i++) {
+		struct stop *s = &all.v[i];
+
+		s->name = cli->names[i];
+		s->all = &all;
+		s->rc = begin(cli, s, command, args, seconds);
+		if (s->rc < 0) {
+			s->done = true;
+			all.n_open--;
+		}
+	}
+	if (all.n_open)
+		(void)sd_event_loop(all.event);
+	for (size_t i = 0; i < cli->n_names; i++) {
+		tell(cli, &all.v[i]);
+		qmp_client_free(all.v[i].client);
+	}
+	sd_event_unref(all.event);
+	free(all.v);
+	return 0;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * up: what is wanted is looked at as a whole before anything is touched; then
+ * the networks start side by side, then the VMs side by side; then it waits for
+ * what was asked. A failure in the middle leaves what is up, and takes down the
+ * networks that this call brought up and that nobody uses.
+ */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/plan.h"
+#include "cli/progress.h"
+#include "cli/start.h"
+#include "cli/wait.h"
+#include "qmp/sync.h"
+#include "vmm/host.h"
+#include "vmm/inspect.h"
+#include "vmm/names.h"
+#include "vmm/network.h"
+#include "vmm/rundir.h"
+#include "vmm/vm_status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { OPT_WAIT, OPT_TIMEOUT, OPT_DRY_RUN };
+
+enum { TIMEOUT_DEFAULT_S = 300, RELEASE_MS = 10 * 1000, KILL_MS = 30 * 1000 };
+
+static const struct cli_option options[] = {
+	[OPT_WAIT] = {"wait", 'w', "running|agent|ip|console:TEXT",
+		      "return when that is so (running)", false},
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long to wait for it (300)", false},
+	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "print the steps and take none", false},
+	{0},
+};
+
+struct up {
+	struct cli *cli;
+	struct host host;
+	const struct spec_vm **vms; /* the lab's; the array is ours */
+	size_t n_vms;
+	enum vm_state *found; /* of each, before anything was done */
+	bool *orphan; /* of each: QEMU runs without a supervisor */
+	const struct spec_network **nets;
+	struct start_job *jobs; /* first of the networks, then of the VMs */
+	size_t n_net_jobs, n_vm_jobs;
+};
+
+static bool needs_start(const struct up *u, size_t i)
+{
+	return u->orphan[i] || u->found[i] == VM_STATE_STOPPED || u->found[i] == VM_STATE_CRASHED;
+}
+
+static int look(struct up *u)
+{
+	for (size_t i = 0; i < u->n_vms; i++) {
+		cleanup_json json_t *status = NULL;
+		int rc = vm_status_read(&u->cli->paths, u->vms[i], &status, &u->cli->err);
+
+		if (rc < 0)
+			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
+		u->found[i] = vm_state_parse(json_get_string(status, "state") ?: "");
+		u->orphan[i] = u->found[i] != VM_STATE_STOPPED &&
+			       u->found[i] != VM_STATE_CRASHED &&
+			       json_is_null(json_object_get(status, "supervisor"));
+	}
+	return 0;
+}
+
+/* Tells every fault; nothing was touched by then. */
+static int inspect(struct up *u)
+{
+	size_t n_faults = 0;
+	bool slow = false, kvm;
+
+	for (size_t i = 0; i < u->n_vms; i++) {
+		struct error err = ERROR_INIT;
+		int rc;
+
+		if (!needs_start(u, i) || u->orphan[i])
+			continue;
+		rc = inspect_vm(u->vms[i], &u->host, &err);
+		if (rc < 0) {
+			(void)error_wrap(&err, rc, "vm '%s'", u->vms[i]->name);
+			cli_tell(&err);
+			n_faults++;
+		}
+		slow = slow || (u->vms[i]->accel == SPEC_ACCEL_AUTO &&
+				inspect_accel(u->vms[i], &u->host, &kvm, NULL) == 0 && !kvm);
+	}
+	for (size_t i = 0; i < u->n_net_jobs; i++) {
+		struct error err = ERROR_INIT;
+		int rc = inspect_network(u->nets[i], &u->host, &err);
+
+		if (rc < 0) {
+			(void)error_wrap(&err, rc, "network '%s'", u->nets[i]->name);
+			cli_tell(&err);
+			n_faults++;
+		}
+	}
+	if (n_faults)
+		return CLI_FAILED;
+	if (slow)
+		(void)fprintf(stderr, "hv: note: KVM does not run guests here, QEMU emulates the CPU "
+				      "(slower)\n");
+	return CLI_DONE;
+}
+
+/* The networks that the VMs to start need, and that are not up. */
+static int add_networks(struct up *u)
+{
+	cleanup_free const struct spec_vm **starting = calloc(u->n_vms + 1, sizeof(*starting));
+	size_t n = 0, n_nets, kept = 0;
+	int rc;
+
+	if (!starting)
+		return error_oom(&u->cli->err);
+	for (size_t i = 0; i < u->n_vms; i++)
+		if (needs_start(u, i))
+			starting[n++] = u->vms[i];
+	rc = cli_networks_of(u->cli, starting, n, &u->nets, &n_nets);
+	for (size_t i = 0; rc == 0 && i < n_nets; i++) {
+		cleanup_json json_t *status = NULL;
+
+		rc = network_status_read(&u->cli->paths, u->nets[i], &status, &u->cli->err);
+		if (rc == 0 && !str_eq(json_get_string(status, "state") ?: "", "up"))
+			u->nets[kept++] = u->nets[i];
+	}
+	u->n_net_jobs = kept;
+	return rc;
+}
+
+static int make_jobs(struct up *u)
+{
+	int rc = add_networks(u);
+
+	if (rc < 0)
+		return rc;
+	u->jobs = calloc(u->n_net_jobs + u->n_vms + 1, sizeof(*u->jobs));
+	if (!u->jobs)
+		return error_oom(&u->cli->err);
+	for (size_t i = 0; i < u->n_net_jobs; i++)
+		u->jobs[i] = (struct start_job){.kind = PATHS_NET, .name = u->nets[i]->name};
+	for (size_t i = 0; i < u->n_vms; i++)
+		if (needs_start(u, i))
+			u->jobs[u->n_net_jobs + u->n_vm_jobs++] = (struct start_job){
+				.kind = PATHS_VM, .name = u->vms[i]->name, .rc = -ECANCELED};
+	return 0;
+}
+
+/* Lets networks go that this call brought up and nobody uses. */
+static void release_networks(struct up *u)
+{
+	for (size_t i = 0; i < u->n_net_jobs; i++) {
+		struct qmp_sync *sync = NULL;
+		int fd;
+
+		if (!u->jobs[i].ours || rundir_connect(&u->cli->paths, PATHS_NET, u->jobs[i].name,
+						       NAME_CONTROL, &fd, NULL) < 0)
+			continue;
+		if (qmp_sync_open(fd, &sync, NULL) == 0)
+			(void)qmp_sync_call(sync, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
+		qmp_sync_close(sync);
+	}
+}
+
+/* Somebody else started it at the same moment: its success is ours. */
+static void await_others(struct up *u, size_t first, size_t n, uint64_t deadline_usec)
+{
+	const struct wait_condition running = {.what = WAIT_RUNNING};
+
+	for (size_t i = first; i < first + n; i++) {
+		struct start_job *job = &u->jobs[i];
+		struct cli *cli = u->cli;
+
+		if (job->rc != -EALREADY)
+			continue;
+		job->rc = job->kind == PATHS_VM
+				  ? cli_wait_vm(cli, lab_find_vm(cli->lab, job->name), &running,
+						deadline_usec)
+				  : cli_wait_network(cli, lab_find_network(cli->lab, job->name),
+						     deadline_usec);
+		job->err = cli->err;
+	}
+}
+
+/* Starts n jobs and tells each failure once. */
+static int start(struct up *u, size_t first, size_t n, uint64_t deadline_usec)
+{
+	int failed = 0, rc;
+
+	if (!n)
+		return 0;
+	rc = cli_start_all(u->cli, u->jobs + first, n);
+	if (rc < 0)
+		return rc;
+	await_others(u, first, n, deadline_usec);
+	for (size_t i = first; i < first + n; i++)
+		if (u->jobs[i].rc < 0) {
+			cli_tell(&u->jobs[i].err);
+			failed = CLI_FAILED;
+		}
+	return failed;
+}
+
+/* What an interrupted call has brought up already goes again. */
+static void undo_started(struct up *u)
+{
+	for (size_t i = 0; i < u->n_vm_jobs; i++) {
+		const struct start_job *job = &u->jobs[u->n_net_jobs + i];
+		struct error err = ERROR_INIT;
+
+		if (job->ours && cli_command(u->cli, PATHS_VM, job->name, "hv-kill", NULL,
+					     KILL_MS, NULL, &err) < 0)
+			cli_tell(&err);
+	}
+}
+
+/* The job that starts a VM; NULL where it was up. */
+static const struct start_job *job_of(const struct up *u, const char *name)
+{
+	for (size_t i = 0; i < u->n_vm_jobs; i++)
+		if (str_eq(u->jobs[u->n_net_jobs + i].name, name))
+			return &u->jobs[u->n_net_jobs + i];
+	return NULL;
+}
+
+static void tell_success(const struct up *u)
+{
+	for (size_t i = 0; i < u->n_vms; i++) {
+		const char *name = u->vms[i]->name;
+		const struct start_job *job = job_of(u, name);
+
+		if (!job)
+			(void)printf("%s is up already (%s)\n", name, vm_state_name(u->found[i]));
+		else if (job->rc == 0)
+			(void)printf("%s is up%s\n", name,
+				     u->orphan[i] ? " (taken over, it ran on)" : "");
+	}
+	(void)fflush(stdout);
+}
+
+static int wait_all(struct up *u, const struct wait_condition *condition, uint64_t deadline_usec)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < u->n_vms; i++) {
+		const struct start_job *job = job_of(u, u->vms[i]->name);
+
+		if (job && job->rc < 0)
+			continue;
+		if (cli_wait_vm(u->cli, u->vms[i], condition, deadline_usec) < 0) {
+			cli_tell(&u->cli->err);
+			failed = CLI_FAILED;
+		}
+	}
+	return failed;
+}
+
+static int bring_up(struct up *u, const struct wait_condition *condition, uint64_t deadline_usec)
+{
+	int rc, waited;
+
+	rc = look(u);
+	if (rc == 0)
+		rc = make_jobs(u);
+	if (rc == 0 && u->n_vm_jobs) {
+		host_probe(&u->host);
+		rc = inspect(u);
+	}
+	if (rc)
+		return rc;
+	rc = start(u, 0, u->n_net_jobs, deadline_usec);
+	if (rc == 0)
+		rc = start(u, u->n_net_jobs, u->n_vm_jobs, deadline_usec);
+	if (rc == -EINTR)
+		undo_started(u);
+	if (rc)
+		release_networks(u);
+	if (rc < 0)
+		return rc;
+	tell_success(u);
+	waited = wait_all(u, condition, deadline_usec);
+	return rc ? rc : waited;
+}
+
+static int run(struct cli *cli)
+{
+	struct wait_condition condition = {.what = WAIT_RUNNING};
+	struct up u = {.cli = cli};
+	uint64_t seconds;
+	size_t steps;
+	int rc;
+
+	if (!cli_number(cli, &verb_up, OPT_TIMEOUT, 7 * 86400, TIMEOUT_DEFAULT_S, &seconds))
+		return 0;
+	if (cli->values[OPT_WAIT] && !cli_wait_parse(cli->values[OPT_WAIT], &condition))
+		return cli_usage(cli, &verb_up,
+				 "--wait takes running, agent, ip or console:TEXT, not '%s'",
+				 cli->values[OPT_WAIT]);
+	rc = cli_choose_vms(cli, &u.vms, &u.n_vms);
+	if (rc < 0)
+		return rc;
+	if (!u.n_vms)
+		(void)printf("nothing to start: no vm has autostart: true, and none was named\n");
+	if (cli->values[OPT_DRY_RUN]) {
+		rc = cli_print_plan(cli, u.vms, u.n_vms, false, &steps);
+		free(u.vms);
+		return rc;
+	}
+	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
+	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
+	rc = u.found && u.orphan ? bring_up(&u, &condition,
+					    progress_now_usec() + seconds * 1000000)
+				 : error_oom(&cli->err);
+	if (rc > 0)
+		cli->exit_code = rc;
+	free(u.vms);
+	free(u.found);
+	free(u.orphan);
+	free(u.nets);
+	free(u.jobs);
+	host_free(&u.host);
+	return rc < 0 ? rc : 0;
+}
+
+const struct verb verb_up = {
+	.name = "up",
+	.args = "[NAME…]",
+	.summary = "bring virtual machines up with their networks, side by side",
+	.text = "Makes what is missing: networks, volumes, NVRAM, TPM. What is up already stays as it "
+		"is.\nWithout names: every virtual machine that has autostart. hvup NAME… is the "
+		"same.",
+	.options = options,
+	.max_names = SIZE_MAX,
+	.names = CLI_NAMES_VM,
+	.run = run,
+};

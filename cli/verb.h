@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verbs: one per file, each a row of the one table in cli/verbs.c. The row says
+ * what the verb takes and does; help, parsing and shell completion follow from
+ * it. Only cli/ prints for people, and a failure is told once: a verb returns
+ * -errno with its error set, and cli/main.c prints it.
+ */
+#ifndef HV_CLI_VERB_H
+#define HV_CLI_VERB_H
+
+#include "base/error.h"
+#include "base/paths.h"
+#include "lab/spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CLI_OPTIONS_MAX = 12 };
+
+enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_CHANGES = 3 };
+
+struct cli_option {
+	const char *name; /* long; NULL ends the list */
+	char letter; /* 0: none */
+	const char *arg; /* what it takes, "SECONDS"; NULL: nothing */
+	const char *help;
+	bool hidden; /* for hvup itself */
+};
+
+/* What a verb's names are, for completion. */
+enum cli_names { CLI_NAMES_NONE, CLI_NAMES_VM, CLI_NAMES_NETWORK };
+
+struct cli {
+	struct paths paths;
+	struct lab *lab; /* loaded where the verb wants it */
+	const char *values[CLI_OPTIONS_MAX]; /* by option; "" for a flag; NULL: not given */
+	char *const *names; /* positional arguments */
+	size_t n_names;
+	struct error err;
+	int exit_code; /* what a verb that returns 0 exits with */
+};
+
+struct verb {
+	const char *name; /* "up", "net up" */
+	const char *args; /* "[NAME…]" */
+	const char *summary; /* one line */
+	const char *text; /* more for --help; may be NULL */
+	const struct cli_option *options; /* ended by an empty one; may be NULL */
+	size_t min_names, max_names;
+	enum cli_names names;
+	bool no_lab; /* works without a configuration */
+	bool hidden;
+	int (*run)(struct cli *cli);
+};
+
+/* The table, ended by an empty row. */
+extern const struct verb *const cli_verbs[];
+
+extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume, verb_reset, verb_ls,
+	verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan, verb_doctor,
+	verb_net_ls, verb_net_up, verb_net_down, verb_net_leases, verb_net_run, verb_completion,
+	verb_man;
+
+/* Every verb with its summary. */
+void cli_print_overview(FILE *out);
+/* "hv VERB ARGS", options and text on standard output. */
+void cli_print_help(const struct verb *verb);
+
+/* Prints a usage error; a verb returns the result, 0, and exits with CLI_USAGE.
+ * cli and verb may be NULL. */
+int cli_usage(struct cli *cli, const struct verb *verb, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The value of an option as seconds or another number; the fault is a usage
+ * error. Absent: fallback. */
+bool cli_number(struct cli *cli, const struct verb *verb, size_t option, uint64_t max,
+		uint64_t fallback, uint64_t *ret_value);
+
+#endif

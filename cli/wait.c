@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nothing here asks again and again: an inotify watch lies on the folders in
+ * which a change would show (the run folder with status.json, the state folder
+ * with the console's log, the networks' folders with their leases), and each
+ * change makes the condition be looked at anew.
+ */
+#include "cli/wait.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/progress.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/network.h"
+#include "vmm/rundir.h"
+#include "vmm/vm_status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK_BYTES = 64 * 1024 };
+
+struct waiting {
+	struct cli *cli;
+	const struct spec_vm *vm; /* of a VM */
+	const struct spec_network *net; /* of a network */
+	const struct wait_condition *condition;
+	const char *object, *name, *wanted; /* for people */
+	int inotify;
+	bool seen; /* its supervisor was there */
+	/* The console's log, as far as it was searched. */
+	int log_fd;
+	ino_t log_inode;
+	struct strbuf tail;
+};
+
+bool cli_wait_parse(const char *s, struct wait_condition *ret_condition)
+{
+	static const char *const words[] = {
+		[WAIT_RUNNING] = "running", [WAIT_AGENT] = "agent", [WAIT_IP] = "ip"};
+	const char *text = str_after(s, "console:");
+
+	if (text && *text) {
+		*ret_condition = (struct wait_condition){WAIT_CONSOLE, text};
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (str_eq(s, words[i])) {
+			*ret_condition = (struct wait_condition){(enum wait_for)i, NULL};
+			return true;
+		}
+	return false;
+}
+
+/* A folder that is not there yet is not watched: its supervisor makes it before
+ * it tells its status. */
+static void watch_folder(struct waiting *w, int rc, int dirfd)
+{
+	char path[64];
+
+	if (rc < 0)
+		return;
+	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", dirfd);
+	(void)inotify_add_watch(w->inotify, path,
+				IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
+	close(dirfd);
+}
+
+static void watch_folders(struct waiting *w)
+{
+	enum paths_kind kind = w->vm ? PATHS_VM : PATHS_NET;
+	const struct paths *paths = &w->cli->paths;
+	int dirfd = -1;
+
+	watch_folder(w, paths_open_run(paths, kind, w->name, 0, &dirfd, NULL), dirfd);
+	if (!w->vm)
+		return;
+	if (w->condition->what == WAIT_CONSOLE)
+		watch_folder(w, paths_open_state(paths, kind, w->name, 0, &dirfd, NULL), dirfd);
+	for (size_t i = 0; w->condition->what == WAIT_IP && i < w->vm->n_nics; i++)
+		watch_folder(w,
+			     paths_open_state(paths, PATHS_NET, w->vm->nics[i].network->name, 0,
+					      &dirfd, NULL),
+			     dirfd);
+}
+
+/* Opens the log, anew where another file has its name now. */
+static bool open_log(struct waiting *w)
+{
+	cleanup_close int dirfd = -1;
+	struct stat st;
+
+	if (paths_open_state(&w->cli->paths, PATHS_VM, w->name, 0, &dirfd, NULL) < 0 ||
+	    fstatat(dirfd, NAME_CONSOLE_LOG, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (w->log_fd >= 0 && st.st_ino == w->log_inode)
+		return true;
+	close_fd(&w->log_fd);
+	w->log_fd = openat(dirfd, NAME_CONSOLE_LOG, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	w->log_inode = st.st_ino;
+	strbuf_consume(&w->tail, w->tail.len);
+	return w->log_fd >= 0;
+}
+
+static bool console_says(struct waiting *w)
+{
+	const char *text = w->condition->text;
+	cleanup_free char *chunk = malloc(CHUNK_BYTES);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (!chunk || !open_log(w))
+		return false;
+	while ((n = read(w->log_fd, chunk, CHUNK_BYTES)) > 0) {
+		strbuf_add(&w->tail, chunk, (size_t)n);
+		if (w->tail.failed)
+			return false;
+		if (memmem(w->tail.data, w->tail.len, text, len))
+			return true;
+		/* The text may lie across two reads. */
+		if (w->tail.len > len)
+			strbuf_consume(&w->tail, w->tail.len - len);
+	}
+	return false;
+}
+
+static bool has_address(json_t *status)
+{
+	json_t *nics = json_object_get(status, "nics"), *nic;
+	size_t i;
+
+	json_array_foreach (nics, i, nic)
+		if (json_array_size(json_object_get(nic, "addresses")))
+			return true;
+	return false;
+}
+
+/* 1: the condition holds; 0: not yet. */
+static int look_at_vm(struct waiting *w, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	enum vm_state state;
+	int rc;
+
+	rc = vm_status_read(&w->cli->paths, w->vm, &status, err);
+	if (rc < 0)
+		return rc;
+	state = vm_state_parse(json_get_string(status, "state"));
+	if (state == VM_STATE_STOPPED || state == VM_STATE_CRASHED) {
+		const char *why = json_get_string(status, "error");
+
+		if (!w->seen)
+			return 0;
+		return error_set(err, ECONNRESET, "it ended while waiting for %s%s%s", w->wanted,
+				 why ? ": " : "", why ? why : "");
+	}
+	w->seen = true;
+	if (state == VM_STATE_STARTING)
+		return 0;
+	switch (w->condition->what) {
+	case WAIT_AGENT:
+		return json_is_true(json_object_get(status, "agent"));
+	case WAIT_IP:
+		return has_address(status);
+	case WAIT_CONSOLE:
+		return console_says(w);
+	case WAIT_RUNNING:
+		break;
+	}
+	return 1;
+}
+
+static int look_at_network(struct waiting *w, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	bool served;
+	int rc;
+
+	rc = rundir_read_status(&w->cli->paths, PATHS_NET, w->name, &status, &served, err);
+	if (rc < 0)
+		return rc;
+	if (!served && w->seen)
+		return error_set(err, ECONNRESET, "it did not come up");
+	w->seen = w->seen || served;
+	return served && status && str_eq(json_get_string(status, "state") ?: "", "up");
+}
+
+static void drain(int inotify)
+{
+	char events[4096] __attribute__((aligned(8)));
+
+	while (read(inotify, events, sizeof(events)) > 0)
+		;
+}
+
+/* Sleeps until something changed, or the progress line or the deadline is due. */
+static int sleep_until_change(struct waiting *w, struct progress *progress, uint64_t deadline_usec,
+			      struct error *err)
+{
+	struct pollfd p = {.fd = w->inotify, .events = POLLIN};
+	uint64_t now = progress_now_usec();
+	int due = progress_due_ms(progress), left;
+
+	if (now >= deadline_usec)
+		return error_set(err, ETIMEDOUT, "time is up while waiting for %s", w->wanted);
+	left = (deadline_usec - now) / 1000 >= INT_MAX ? INT_MAX
+						       : (int)((deadline_usec - now) / 1000) + 1;
+	if (due >= 0 && due < left)
+		left = due;
+	if (poll(&p, 1, left) < 0 && errno != EINTR)
+		return error_errno(err, errno, "poll");
+	progress_show(progress, "waiting for %s of %s '%s'", w->wanted, w->object, w->name);
+	drain(w->inotify);
+	return 0;
+}
+
+static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *err)
+{
+	struct progress progress;
+	int rc;
+
+	w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->inotify < 0)
+		return error_errno(err, errno, "inotify");
+	progress_begin(&progress);
+	do {
+		/* Watched before it is looked at: no change is missed. */
+		watch_folders(w);
+		rc = w->vm ? look_at_vm(w, err) : look_at_network(w, err);
+		if (rc == 0)
+			rc = sleep_until_change(w, &progress, deadline_usec, err);
+		else if (rc > 0)
+			break;
+	} while (rc == 0);
+	progress_end(&progress);
+	close(w->inotify);
+	close_fd(&w->log_fd);
+	strbuf_free(&w->tail);
+	return error_wrap_if(err, rc < 0 ? rc : 0, "%s '%s'", w->object, w->name);
+}
+
+int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
+		uint64_t deadline_usec)
+{
+	static const char *const wanted[] = {
+		[WAIT_RUNNING] = "the start",
+		[WAIT_AGENT] = "the guest agent",
+		[WAIT_IP] = "an address",
+		[WAIT_CONSOLE] = "the text on the console",
+	};
+	struct waiting w = {
+		.cli = cli,
+		.vm = vm,
+		.condition = condition,
+		.object = "vm",
+		.name = vm->name,
+		.wanted = wanted[condition->what],
+		.log_fd = -1,
+	};
+
+	return wait_until(&w, deadline_usec, &cli->err);
+}
+
+int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec)
+{
+	struct waiting w = {
+		.cli = cli,
+		.net = net,
+		.object = "network",
+		.name = net->name,
+		.wanted = "the start",
+		.log_fd = -1,
+	};
+
+	return wait_until(&w, deadline_usec, &cli->err);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for what a VM or network becomes, by the files that tell it. */
+#ifndef HV_CLI_WAIT_H
+#define HV_CLI_WAIT_H
+
+#include "cli/verb.h"
+
+enum wait_for {
+	WAIT_RUNNING, /* the guest runs or is paused */
+	WAIT_AGENT, /* the guest's agent has opened its port */
+	WAIT_IP, /* a NIC has a lease of its network */
+	WAIT_CONSOLE, /* a text was seen on the console since the start */
+};
+
+struct wait_condition {
+	enum wait_for what;
+	const char *text; /* of WAIT_CONSOLE */
+};
+
+/* "running", "agent", "ip", "console:TEXT"; false for anything else. */
+bool cli_wait_parse(const char *s, struct wait_condition *ret_condition);
+
+/*
+ * Waits until the condition holds for a VM that somebody starts or has started.
+ * deadline_usec: CLOCK_MONOTONIC. -ETIMEDOUT, or -ECONNRESET where the VM ended
+ * meanwhile.
+ */
+int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
+		uint64_t deadline_usec);
+
+/* Waits until a network that somebody starts is up. */
+int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "qmp/outbox.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct qmp_outgoing {
+	struct qmp_outgoing *next;
+	json_int_t id;
+	char *text;
+	size_t len, sent;
+	size_t n_fds; /* not yet sent */
+	int fds[FD_PASS_MAX];
+};
+
+void qmp_outbox_init(struct qmp_outbox *o)
+{
+	*o = (struct qmp_outbox){0};
+	o->end = &o->head;
+}
+
+static void close_fds(struct qmp_outgoing *m)
+{
+	while (m->n_fds)
+		close(m->fds[--m->n_fds]);
+}
+
+static void outgoing_free(struct qmp_outgoing *m)
+{
+	close_fds(m);
+	free(m->text);
+	free(m);
+}
+
+static void drop_head(struct qmp_outbox *o)
+{
+	struct qmp_outgoing *m = o->head;
+
+	o->bytes -= m->len - m->sent;
+	o->head = m->next;
+	if (!o->head)
+		o->end = &o->head;
+	outgoing_free(m);
+}
+
+void qmp_outbox_clear(struct qmp_outbox *o)
+{
+	while (o->head)
+		drop_head(o);
+	o->held = false;
+}
+
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *fds, size_t n_fds,
+		   struct error *err)
+{
+	struct qmp_outgoing *m = NULL;
+
+	if (n_fds > FD_PASS_MAX) {
+		free(text);
+		return error_set(err, E2BIG, "%zu descriptors with one command, more than %d",
+				 n_fds, FD_PASS_MAX);
+	}
+	m = calloc(1, sizeof(*m));
+	if (!m) {
+		free(text);
+		return error_oom(err);
+	}
+	m->id = id;
+	m->text = text;
+	m->len = strlen(text);
+	while (m->n_fds < n_fds) {
+		int fd = fcntl(fds[m->n_fds], F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0) {
+			int code = errno;
+
+			outgoing_free(m);
+			return error_errno(err, code, "duplicate a descriptor");
+		}
+		m->fds[m->n_fds++] = fd;
+	}
+	o->bytes += m->len;
+	*o->end = m;
+	o->end = &m->next;
+	return 0;
+}
+
+/* The number of bytes sent; -EAGAIN where the socket is full. */
+static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock, struct error *err)
+{
+	ssize_t n;
+	int rc;
+
+	if (m->n_fds) {
+		/* One byte is taken whole or not at all. */
+		rc = fd_send(sock, m->text, 1, m->fds, m->n_fds, err);
+		if (rc < 0)
+			return rc;
+		close_fds(m);
+		o->held = true;
+		o->holder = m->id;
+		return 1;
+	}
+	do
+		n = send(sock, m->text + m->sent, m->len - m->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? error_errno(err, errno, "send") : n;
+}
+
+int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
+{
+	while (o->head && !(o->head->n_fds && o->held)) {
+		struct qmp_outgoing *m = o->head;
+		ssize_t n = send_some(o, m, sock, err);
+
+		if (n == -EAGAIN)
+			return 1;
+		if (n < 0)
+			return (int)n;
+		m->sent += (size_t)n;
+		o->bytes -= (size_t)n;
+		if (m->sent == m->len)
+			drop_head(o);
+	}
+	return 0;
+}
+
+bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id)
+{
+	if (!o->held || o->holder != id)
+		return false;
+	o->held = false;
+	return o->head != NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages on their way to the peer, in order.
+ *
+ * Descriptors go with the first byte of their message, alone in one send, so
+ * that a reader which takes the message apart finds them at its start. QEMU
+ * keeps the descriptors that came last and gives them to the next command that
+ * asks: a second message with descriptors is therefore held back, and all
+ * behind it, until the one before was answered.
+ */
+#ifndef HV_QMP_OUTBOX_H
+#define HV_QMP_OUTBOX_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+struct qmp_outgoing;
+
+struct qmp_outbox {
+	struct qmp_outgoing *head, **end;
+	size_t bytes; /* not yet sent */
+	bool held; /* a message with descriptors is out */
+	json_int_t holder; /* its id */
+};
+
+void qmp_outbox_init(struct qmp_outbox *o);
+/* Drops what is left and closes its descriptors. */
+void qmp_outbox_clear(struct qmp_outbox *o);
+
+/* Takes over text, also on failure; fds are duplicated. */
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *fds, size_t n_fds,
+		   struct error *err);
+
+/* Writes what the non-blocking socket takes. Returns 1 where more waits for the
+ * socket, 0 where there is nothing that could go now. */
+int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err);
+
+/* The call with that id was answered, or is waited for no longer. True where
+ * that lets something go. */
+bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id);
+
+#endif

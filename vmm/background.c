@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/background.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "vmm/names.h"
+#include "vmm/ready.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TOLD_BYTES_MAX = 16 * 1024, LOG_BYTES_MAX = 1024 * 1024 };
+
+/* Appends; a log that has grown is moved aside first. The folder may not exist
+ * before the first start, and a start that is refused does not make it. */
+static int open_log(const struct paths *paths, enum paths_kind kind, const char *name, int *ret_fd)
+{
+	cleanup_close int dirfd = -1;
+	struct stat st;
+
+	if (paths_open_state(paths, kind, name, 0, &dirfd, NULL) < 0)
+		return -ENOENT;
+	if (fstatat(dirfd, NAME_SUPERVISOR_LOG, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_size > LOG_BYTES_MAX)
+		(void)renameat(dirfd, NAME_SUPERVISOR_LOG, dirfd, NAME_SUPERVISOR_LOG ".1");
+	*ret_fd = openat(dirfd, NAME_SUPERVISOR_LOG,
+			 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static void build_command(const struct paths *paths, enum paths_kind kind, const char *name,
+			  bool keep, struct strv *argv, struct strv *env)
+{
+	strv_add(argv, "hv");
+	strv_add(argv, "-c");
+	strv_add(argv, paths->config);
+	if (kind == PATHS_NET)
+		strv_add(argv, "net");
+	strv_add(argv, "run");
+	if (keep)
+		strv_add(argv, "--keep");
+	strv_addf(argv, "--ready-fd=%d", BACKGROUND_READY_FD);
+	strv_add(argv, "--");
+	strv_add(argv, name);
+	strv_addf(env, "HV_STATE=%s", paths->state);
+	strv_addf(env, "HV_RUN=%s", paths->run);
+	strv_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	strv_add(env, "LC_ALL=C.UTF-8");
+}
+
+int background_start(const struct paths *paths, enum paths_kind kind, const char *name, bool keep,
+		     struct background *ret_background, struct error *err)
+{
+	cleanup_close int log_fd = -1, ready_read = -1, ready_write = -1, cwd = -1;
+	cleanup_strv struct strv argv = {0}, env = {0};
+	struct child child;
+	int fds[2], rc;
+
+	build_command(paths, kind, name, keep, &argv, &env);
+	if (argv.failed || env.failed)
+		return error_oom(err);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	ready_read = fds[0];
+	ready_write = fds[1];
+	rc = fd_set_nonblock(ready_read, err);
+	if (rc < 0)
+		return rc;
+	(void)open_log(paths, kind, name, &log_fd);
+	/* The configuration's path may be relative. */
+	cwd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = child_spawn(
+		&(struct child_spec){
+			.path = "/proc/self/exe",
+			.argv = argv.v,
+			.env = env.v,
+			.fds = &(struct child_fd){.fd = ready_write, .target = BACKGROUND_READY_FD},
+			.n_fds = 1,
+			.stdin_fd = -1,
+			.stdout_fd = -1,
+			.stderr_fd = log_fd,
+			.cwd_fd = cwd,
+			.new_session = true,
+		},
+		&child, err);
+	if (rc < 0)
+		return rc;
+	*ret_background = (struct background){
+		.kind = kind,
+		.name = name,
+		.child = child,
+		.ready_fd = steal_fd(&ready_read),
+	};
+	return 0;
+}
+
+bool background_read(struct background *b, struct error *err)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	while ((n = read(b->ready_fd, chunk, sizeof(chunk))) > 0)
+		if (b->told.len < TOLD_BYTES_MAX)
+			strbuf_add(&b->told, chunk, (size_t)n);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	b->rc = ready_decode(b->told.data ? b->told.data : "", b->told.len, err);
+	b->done = true;
+	close_fd(&b->ready_fd);
+	return true;
+}
+
+void background_free(struct background *b)
+{
+	close_fd(&b->ready_fd);
+	close_fd(&b->child.pidfd);
+	strbuf_free(&b->told);
+}

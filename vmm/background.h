@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Supervisors in the background: `hv run NAME` and `hv net run NAME` started by
+ * another verb, in a session of their own, with standard error in
+ * supervisor.log of the state folder, and a pipe on which they tell that they
+ * are ready (vmm/ready.h).
+ */
+#ifndef HV_VMM_BACKGROUND_H
+#define HV_VMM_BACKGROUND_H
+
+#include "base/child.h"
+#include "base/paths.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+struct error;
+
+enum { BACKGROUND_READY_FD = 3 };
+
+struct background {
+	enum paths_kind kind;
+	const char *name; /* borrowed */
+	struct child child;
+	int ready_fd; /* read end, non-blocking; -1: told */
+	struct strbuf told;
+	bool done; /* ready, or failed with rc and err */
+	int rc;
+};
+
+/* keep: of a network, `hv net run --keep`. */
+int background_start(const struct paths *paths, enum paths_kind kind, const char *name, bool keep,
+		     struct background *ret_background, struct error *err);
+
+/* Reads what was told. True when it is done: b->rc, and err where that is
+ * negative. -EALREADY: another supervisor serves it. */
+bool background_read(struct background *b, struct error *err);
+
+/* Lets go of it; the supervisor lives on. */
+void background_free(struct background *b);
+
+#endif

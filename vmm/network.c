@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The steps are quick and done before the loop starts; only dnsmasq takes its
+ * time, and its line "started" makes the network ready. After that the loop
+ * waits for users, for links that come and go, and for the end. What an earlier
+ * supervisor left that was killed is found by its marks and taken over: the
+ * bridge with its ports stays, the table is replaced, its dnsmasq is ended and
+ * a new one started on the same leases.
+ */
+#include "vmm/network_private.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "net/link.h"
+#include "vmm/adopt.h"
+#include "vmm/inspect.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/ready.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+void network_write_status(struct network *n)
+{
+	cleanup_json json_t *status = network_describe(n->options->net);
+	struct child self = {.pid = getpid(), .pidfd = 0};
+	json_t *users = json_array();
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < n->n_users; i++)
+		(void)json_array_append_new(users, json_string(n->users[i].vm));
+	(void)json_object_set_new(status, "state", json_string(n->ready ? "up" : "starting"));
+	(void)json_object_set_new(status, "keep", json_boolean(n->keep));
+	(void)json_object_set_new(status, "users", users);
+	(void)json_object_set_new(status, "supervisor", adopt_describe(&self));
+	(void)json_object_set_new(status, "dnsmasq", adopt_describe(&n->dnsmasq));
+	if (rundir_write_status(&n->run, status, &err) < 0)
+		log_error("network '%s': %s", n->options->net->name, err.text);
+}
+
+void network_end(struct network *n)
+{
+	n->ending = true;
+	(void)sd_event_exit(n->event, 0);
+}
+
+static void become_ready(struct network *n)
+{
+	if (n->ready)
+		return;
+	n->ready = true;
+	log_info("network '%s': up", n->options->net->name);
+	network_write_status(n);
+	ready_tell(n->options->ready_fd, NULL);
+	(void)sd_notify(0, "READY=1\nSTATUS=up");
+}
+
+static void on_dnsmasq_line(const char *line, void *arg)
+{
+	struct network *n = arg;
+
+	if (strstr(line, "started, version"))
+		become_ready(n);
+}
+
+static int on_dnsmasq_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct network *n = userdata;
+	const char *words = last_words_finish(&n->words);
+	char how[64];
+	int status = 0;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	n->dnsmasq_source = sd_event_source_disable_unref(n->dnsmasq_source);
+	(void)child_wait(&n->dnsmasq, -1, &status, NULL);
+	if (n->ending)
+		return 0;
+	child_describe_status(how, sizeof(how), status);
+	(void)error_set(&n->failure, ECONNRESET, "dnsmasq %s%s%s", how, *words ? ": " : "", words);
+	network_end(n);
+	return 0;
+}
+
+static int on_link(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct network *n = userdata;
+	bool concerned = true;
+
+	(void)source;
+	(void)revents;
+	(void)net_watch_drain(fd, if_nametoindex(n->options->net->bridge), &concerned, NULL);
+	if (concerned && n->was_used)
+		network_end_if_unused(n);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	(void)info;
+	network_end(userdata);
+	return 0;
+}
+
+static int watch_signals(struct network *n, struct error *err)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t set;
+	int rc = 0;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return error_errno(err, errno, "block signals");
+	for (size_t i = 0; i < ARRAY_SIZE(signals) && rc >= 0; i++)
+		rc = sd_event_add_signal(n->event, NULL, signals[i], on_signal, n);
+	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
+}
+
+static int watch_all(struct network *n, struct error *err)
+{
+	int rc;
+
+	rc = last_words_init(&n->words, n->event, "dnsmasq", steal_fd(&n->dnsmasq_stderr), err);
+	if (rc < 0)
+		return rc;
+	n->words.on_line = on_dnsmasq_line;
+	n->words.arg = n;
+	if (n->dnsmasq.pidfd >= 0) {
+		rc = sd_event_add_io(n->event, &n->dnsmasq_source, n->dnsmasq.pidfd, EPOLLIN,
+				     on_dnsmasq_gone, n);
+		if (rc >= 0)
+			rc = sd_event_source_set_priority(n->dnsmasq_source,
+							  SD_EVENT_PRIORITY_IDLE);
+	}
+	if (rc >= 0)
+		rc = sd_event_add_io(n->event, &n->watch_source, n->watch_fd, EPOLLIN, on_link, n);
+	return rc < 0 ? error_errno(err, -rc, "watch the network") : 0;
+}
+
+static int serve_control(struct network *n, struct error *err)
+{
+	struct control_handlers handlers = network_commands;
+	int fd, rc;
+
+	rc = fd_listen_unix(n->run.dirfd, NAME_CONTROL, 0600, &fd, err);
+	if (rc < 0)
+		return rc;
+	handlers.arg = n;
+	return control_server_new(n->event, fd, json_pack("{s:s}", "package", "hvup " HV_VERSION),
+				  &handlers, &n->control, err);
+}
+
+/* The dnsmasq of a supervisor that was killed holds our ports. */
+static void end_previous(struct network *n)
+{
+	cleanup_json json_t *status = rundir_own_status(&n->run);
+	struct child dnsmasq = CHILD_INIT;
+
+	if (status && adopt_find(json_object_get(status, "dnsmasq"), &dnsmasq) == 0)
+		child_destroy(&dnsmasq);
+	if (status && json_is_true(json_object_get(status, "keep")))
+		n->keep = true;
+}
+
+static int start(struct network *n, struct error *err)
+{
+	const struct network_options *o = n->options;
+	cleanup_free char *parent = str_printf("%s/net", o->paths->run);
+	int rc;
+
+	if (!parent)
+		return error_oom(err);
+	rc = inspect_network(o->net, &n->host, err);
+	if (rc == 0)
+		rc = serve_control(n, err);
+	if (rc < 0)
+		return rc;
+	end_previous(n);
+	n->net_run_dirfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (n->net_run_dirfd < 0)
+		return error_errno(err, errno, "open folder '%s'", parent);
+	rc = paths_open_state(o->paths, PATHS_NET, o->net->name, 1, &n->state_dirfd, err);
+	if (rc == 0)
+		rc = net_watch_open(&n->watch_fd, err);
+	if (rc == 0)
+		rc = inspect_plan_network(o->net, &n->plan, err);
+	if (rc == 0)
+		rc = network_execute(n, err);
+	if (rc == 0)
+		rc = watch_all(n, err);
+	if (rc == 0)
+		network_write_status(n);
+	if (rc == 0 && !o->net->dhcp)
+		become_ready(n);
+	return rc;
+}
+
+static void end(struct network *n)
+{
+	sd_event_source_disable_unref(n->dnsmasq_source);
+	sd_event_source_disable_unref(n->watch_source);
+	network_roll_back(n);
+	log_info("network '%s': down", n->options->net->name);
+	last_words_free(&n->words);
+	close_fd(&n->dnsmasq_stderr);
+	close_fd(&n->watch_fd);
+	close_fd(&n->state_dirfd);
+	close_fd(&n->net_run_dirfd);
+	plan_free(&n->plan);
+	free(n->hosts);
+	rundir_remove(&n->run, n->options->paths, PATHS_NET, n->options->net->name);
+	if (n->down_call)
+		control_reply(n->down_call, NULL);
+	control_server_free(n->control);
+}
+
+static int serve(struct network *n, struct error *err)
+{
+	int rc = sd_event_new(&n->event);
+
+	if (rc < 0)
+		return error_errno(err, -rc, "event loop");
+	rc = watch_signals(n, err);
+	if (rc == 0)
+		rc = start(n, &n->failure);
+	if (rc == 0) {
+		/* What was tried in vain on the way is no failure. */
+		n->failure = (struct error)ERROR_INIT;
+		rc = sd_event_loop(n->event);
+	}
+	if (rc < 0 && !n->failure.code)
+		(void)error_errno(&n->failure, -rc, "event loop");
+	if (!n->ready && !n->failure.code)
+		(void)error_set(&n->failure, ECANCELED, "stopped before it was up");
+	end(n);
+	sd_event_unref(n->event);
+	if (n->failure.code) {
+		*err = n->failure;
+		return -n->failure.code;
+	}
+	return 0;
+}
+
+int network_run(const struct network_options *options, struct error *err)
+{
+	struct network *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n)
+		return error_oom(err);
+	*n = (struct network){
+		.options = options,
+		.run = RUNDIR_INIT,
+		.state_dirfd = -1,
+		.net_run_dirfd = -1,
+		.dnsmasq = CHILD_INIT,
+		.dnsmasq_stderr = -1,
+		.words = {.fd = -1},
+		.watch_fd = -1,
+		.keep = options->keep,
+	};
+	host_probe(&n->host);
+	owner_of_network(&n->owner, options->paths, options->net->name);
+	rc = rundir_acquire(options->paths, PATHS_NET, options->net->name, &n->run, err);
+	if (rc == 0)
+		rc = serve(n, err);
+	rc = error_wrap_if(err, rc, "network '%s'", options->net->name);
+	if (!n->ready)
+		ready_tell(options->ready_fd, err);
+	host_free(&n->host);
+	free(n);
+	return rc;
+}
