@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { RELEASE_MS = 10 * 1000, COMMAND_MS = 30 * 1000 };
+
 void cli_tell(const struct error *err)
 {
 	cleanup_strbuf struct strbuf shown = {0};
@@ -78,6 +80,12 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 	return error_wrap_if(err, rc, "%s '%s'", what, name);
 }
 
+void cli_release_network(struct cli *cli, const char *name)
+{
+	/* One that is on its way hangs up in the end. */
+	(void)cli_command(cli, PATHS_NET, name, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
+}
+
 int cli_each_vm(struct cli *cli, const char *command)
 {
 	int failed = 0;
@@ -87,7 +95,7 @@ int cli_each_vm(struct cli *cli, const char *command)
 		int rc = cli_find_vm(cli, cli->names[i], &vm);
 
 		if (rc == 0)
-			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, 30000, NULL,
+			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, COMMAND_MS, NULL,
 					 &cli->err);
 		if (rc < 0) {
 			cli_tell(&cli->err);

@@ -22,6 +22,10 @@ int cli_find_network(struct cli *cli, const char *name, const struct spec_networ
 int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
 		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err);
 
+/* Tells a network that its users may have gone, and waits until it is gone
+ * where it goes for that. */
+void cli_release_network(struct cli *cli, const char *name);
+
 /* The same command for every name given, one after the other; all are tried. */
 int cli_each_vm(struct cli *cli, const char *command);
 

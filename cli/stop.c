@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cli/plan.h"
 #include "qmp/client.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
@@ -94,6 +95,24 @@ static int check_names(struct cli *cli)
 	return 0;
 }
 
+/* Networks that came along with these VMs go with their last user; when this
+ * verb returns, they have gone. */
+static void await_networks(struct cli *cli)
+{
+	cleanup_free const struct spec_vm **vms = calloc(cli->n_names + 1, sizeof(*vms));
+	cleanup_free const struct spec_network **nets = NULL;
+	size_t n_nets = 0;
+
+	if (!vms)
+		return;
+	for (size_t i = 0; i < cli->n_names; i++)
+		vms[i] = lab_find_vm(cli->lab, cli->names[i]);
+	if (cli_networks_of(cli, vms, cli->n_names, &nets, &n_nets) < 0)
+		return;
+	for (size_t i = 0; i < n_nets; i++)
+		cli_release_network(cli, nets[i]->name);
+}
+
 int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t seconds)
 {
 	struct stop_all all = {.n_open = cli->n_names};
@@ -123,6 +142,7 @@ int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t se
 	}
 	if (all.n_open)
 		(void)sd_event_loop(all.event);
+	await_networks(cli);
 	for (size_t i = 0; i < cli->n_names; i++) {
 		tell(cli, &all.v[i]);
 		qmp_client_free(all.v[i].client);

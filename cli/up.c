@@ -12,12 +12,9 @@
 #include "cli/progress.h"
 #include "cli/start.h"
 #include "cli/wait.h"
-#include "qmp/sync.h"
 #include "vmm/host.h"
 #include "vmm/inspect.h"
-#include "vmm/names.h"
 #include "vmm/network.h"
-#include "vmm/rundir.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -25,7 +22,7 @@
 
 enum { OPT_WAIT, OPT_TIMEOUT, OPT_DRY_RUN };
 
-enum { TIMEOUT_DEFAULT_S = 300, RELEASE_MS = 10 * 1000, KILL_MS = 30 * 1000 };
+enum { TIMEOUT_DEFAULT_S = 300, TRIES = 5, KILL_MS = 30 * 1000 };
 
 static const struct cli_option options[] = {
 	[OPT_WAIT] = {"wait", 'w', "running|agent|ip|console:TEXT",
@@ -45,6 +42,9 @@ struct up {
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
 	size_t n_net_jobs, n_vm_jobs;
+	bool *started; /* of each: by this call */
+	unsigned tries_left;
+	bool told_slow;
 };
 
 static bool needs_start(const struct up *u, size_t i)
@@ -101,9 +101,10 @@ static int inspect(struct up *u)
 	}
 	if (n_faults)
 		return CLI_FAILED;
-	if (slow)
+	if (slow && !u->told_slow)
 		(void)fprintf(stderr, "hv: note: KVM does not run guests here, QEMU emulates the CPU "
 				      "(slower)\n");
+	u->told_slow = u->told_slow || slow;
 	return CLI_DONE;
 }
 
@@ -152,17 +153,9 @@ static int make_jobs(struct up *u)
 /* Lets networks go that this call brought up and nobody uses. */
 static void release_networks(struct up *u)
 {
-	for (size_t i = 0; i < u->n_net_jobs; i++) {
-		struct qmp_sync *sync = NULL;
-		int fd;
-
-		if (!u->jobs[i].ours || rundir_connect(&u->cli->paths, PATHS_NET, u->jobs[i].name,
-						       NAME_CONTROL, &fd, NULL) < 0)
-			continue;
-		if (qmp_sync_open(fd, &sync, NULL) == 0)
-			(void)qmp_sync_call(sync, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
-		qmp_sync_close(sync);
-	}
+	for (size_t i = 0; i < u->n_net_jobs; i++)
+		if (u->jobs[i].ours)
+			cli_release_network(u->cli, u->jobs[i].name);
 }
 
 /* Somebody else started it at the same moment: its success is ours. */
@@ -185,9 +178,16 @@ static void await_others(struct up *u, size_t first, size_t n, uint64_t deadline
 	}
 }
 
-/* Starts n jobs and tells each failure once. */
+/* A network that nobody uses any more may go just when we come. */
+static bool is_worth_another_try(const struct start_job *job)
+{
+	return job->rc == (job->kind == PATHS_VM ? -ENETDOWN : -ECONNRESET);
+}
+
+/* Starts n jobs and tells each failure once. -EAGAIN: better luck next time. */
 static int start(struct up *u, size_t first, size_t n, uint64_t deadline_usec)
 {
+	bool again = false;
 	int failed = 0, rc;
 
 	if (!n)
@@ -196,6 +196,10 @@ static int start(struct up *u, size_t first, size_t n, uint64_t deadline_usec)
 	if (rc < 0)
 		return rc;
 	await_others(u, first, n, deadline_usec);
+	for (size_t i = first; i < first + n; i++)
+		again = again || is_worth_another_try(&u->jobs[i]);
+	if (again && u->tries_left)
+		return -EAGAIN;
 	for (size_t i = first; i < first + n; i++)
 		if (u->jobs[i].rc < 0) {
 			cli_tell(&u->jobs[i].err);
@@ -229,14 +233,14 @@ static const struct start_job *job_of(const struct up *u, const char *name)
 static void tell_success(const struct up *u)
 {
 	for (size_t i = 0; i < u->n_vms; i++) {
-		const char *name = u->vms[i]->name;
-		const struct start_job *job = job_of(u, name);
+		const struct start_job *job = job_of(u, u->vms[i]->name);
 
-		if (!job)
-			(void)printf("%s is up already (%s)\n", name, vm_state_name(u->found[i]));
-		else if (job->rc == 0)
-			(void)printf("%s is up%s\n", name,
+		if (u->started[i])
+			(void)printf("%s is up%s\n", u->vms[i]->name,
 				     u->orphan[i] ? " (taken over, it ran on)" : "");
+		else if (!job || job->rc == 0)
+			(void)printf("%s is up already (%s)\n", u->vms[i]->name,
+				     vm_state_name(job ? VM_STATE_RUNNING : u->found[i]));
 	}
 	(void)fflush(stdout);
 }
@@ -258,27 +262,47 @@ static int wait_all(struct up *u, const struct wait_condition *condition, uint64
 	return failed;
 }
 
-static int bring_up(struct up *u, const struct wait_condition *condition, uint64_t deadline_usec)
+/* One try. -EAGAIN: another one is worth it. */
+static int try_start(struct up *u, uint64_t deadline_usec)
 {
-	int rc, waited;
+	int rc;
 
+	free(steal_ptr(&u->nets));
+	free(steal_ptr(&u->jobs));
+	u->n_net_jobs = u->n_vm_jobs = 0;
 	rc = look(u);
 	if (rc == 0)
 		rc = make_jobs(u);
-	if (rc == 0 && u->n_vm_jobs) {
-		host_probe(&u->host);
+	if (rc == 0 && u->n_vm_jobs)
 		rc = inspect(u);
-	}
 	if (rc)
 		return rc;
 	rc = start(u, 0, u->n_net_jobs, deadline_usec);
 	if (rc == 0)
 		rc = start(u, u->n_net_jobs, u->n_vm_jobs, deadline_usec);
+	for (size_t i = 0; i < u->n_vms; i++) {
+		const struct start_job *job = job_of(u, u->vms[i]->name);
+
+		u->started[i] = u->started[i] || (job && job->ours);
+	}
 	if (rc == -EINTR)
 		undo_started(u);
 	if (rc)
 		release_networks(u);
-	if (rc < 0)
+	return rc;
+}
+
+static int bring_up(struct up *u, const struct wait_condition *condition, uint64_t deadline_usec)
+{
+	int rc, waited;
+
+	host_probe(&u->host);
+	for (u->tries_left = TRIES - 1;; u->tries_left--) {
+		rc = try_start(u, deadline_usec);
+		if (rc != -EAGAIN)
+			break;
+	}
+	if (rc < 0 || !u->jobs)
 		return rc;
 	tell_success(u);
 	waited = wait_all(u, condition, deadline_usec);
@@ -311,7 +335,8 @@ static int run(struct cli *cli)
 	}
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
-	rc = u.found && u.orphan ? bring_up(&u, &condition,
+	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
+	rc = u.found && u.orphan && u.started ? bring_up(&u, &condition,
 					    progress_now_usec() + seconds * 1000000)
 				 : error_oom(&cli->err);
 	if (rc > 0)
@@ -319,6 +344,7 @@ static int run(struct cli *cli)
 	free(u.vms);
 	free(u.found);
 	free(u.orphan);
+	free(u.started);
 	free(u.nets);
 	free(u.jobs);
 	host_free(&u.host);

@@ -61,34 +61,29 @@ bool cli_wait_parse(const char *s, struct wait_condition *ret_condition)
 
 /* A folder that is not there yet is not watched: its supervisor makes it before
  * it tells its status. */
-static void watch_folder(struct waiting *w, int rc, int dirfd)
+static void watch_folder(struct waiting *w, enum paths_kind kind, const char *name, bool run)
 {
+	cleanup_close int dirfd = -1;
 	char path[64];
+	int rc = run ? paths_open_run(&w->cli->paths, kind, name, 0, &dirfd, NULL)
+		     : paths_open_state(&w->cli->paths, kind, name, 0, &dirfd, NULL);
 
 	if (rc < 0)
 		return;
 	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", dirfd);
 	(void)inotify_add_watch(w->inotify, path,
 				IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
-	close(dirfd);
 }
 
 static void watch_folders(struct waiting *w)
 {
-	enum paths_kind kind = w->vm ? PATHS_VM : PATHS_NET;
-	const struct paths *paths = &w->cli->paths;
-	int dirfd = -1;
-
-	watch_folder(w, paths_open_run(paths, kind, w->name, 0, &dirfd, NULL), dirfd);
+	watch_folder(w, w->vm ? PATHS_VM : PATHS_NET, w->name, true);
 	if (!w->vm)
 		return;
 	if (w->condition->what == WAIT_CONSOLE)
-		watch_folder(w, paths_open_state(paths, kind, w->name, 0, &dirfd, NULL), dirfd);
+		watch_folder(w, PATHS_VM, w->name, false);
 	for (size_t i = 0; w->condition->what == WAIT_IP && i < w->vm->n_nics; i++)
-		watch_folder(w,
-			     paths_open_state(paths, PATHS_NET, w->vm->nics[i].network->name, 0,
-					      &dirfd, NULL),
-			     dirfd);
+		watch_folder(w, PATHS_NET, w->vm->nics[i].network->name, false);
 }
 
 /* Opens the log, anew where another file has its name now. */

@@ -18,6 +18,12 @@ struct attachments {
 	struct qmp_sync *v[];
 };
 
+static int not_up(const struct spec_network *net, struct error *err)
+{
+	return error_set(err, ENETDOWN, "network '%s' is not up (hv net up %s)", net->name,
+			 net->name);
+}
+
 static int attach_one(const struct paths *paths, const struct spec_vm *vm,
 		      const struct spec_nic *nic, const uint8_t mac_bytes[6],
 		      struct qmp_sync **ret_sync, struct error *err)
@@ -28,8 +34,7 @@ static int attach_one(const struct paths *paths, const struct spec_vm *vm,
 
 	rc = rundir_connect(paths, PATHS_NET, nic->network->name, NAME_CONTROL, &fd, err);
 	if (rc < 0)
-		return error_set(err, ENOENT, "network '%s' is not up (hv net up %s)",
-				 nic->network->name, nic->network->name);
+		return not_up(nic->network, err);
 	rc = qmp_sync_open(fd, &sync, err);
 	if (rc < 0)
 		return rc;
@@ -41,6 +46,9 @@ static int attach_one(const struct paths *paths, const struct spec_vm *vm,
 			   ATTACH_MS, NULL, err);
 	if (rc < 0) {
 		qmp_sync_close(sync);
+		/* It hung up: it is on its way down. */
+		if (rc == -ECONNRESET)
+			return not_up(nic->network, err);
 		return error_wrap(err, rc, "network '%s'", nic->network->name);
 	}
 	*ret_sync = sync;

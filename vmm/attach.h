@@ -13,7 +13,7 @@
 struct error;
 struct attachments;
 
-/* Announces every NIC. -ENOENT names the network that is not up. */
+/* Announces every NIC. -ENETDOWN names the network that is not up. */
 int attach_networks(const struct paths *paths, const struct spec_vm *vm, const struct hardware *hw,
 		    struct attachments **ret_attachments, struct error *err);
 void attachments_free(struct attachments *a); /* accepts NULL */

@@ -14,14 +14,13 @@
 
 enum { TOLD_BYTES_MAX = 16 * 1024, LOG_BYTES_MAX = 1024 * 1024 };
 
-/* Appends; a log that has grown is moved aside first. The folder may not exist
- * before the first start, and a start that is refused does not make it. */
+/* Appends; a log that has grown is moved aside first. */
 static int open_log(const struct paths *paths, enum paths_kind kind, const char *name, int *ret_fd)
 {
 	cleanup_close int dirfd = -1;
 	struct stat st;
 
-	if (paths_open_state(paths, kind, name, 0, &dirfd, NULL) < 0)
+	if (paths_open_state(paths, kind, name, 1, &dirfd, NULL) < 0)
 		return -ENOENT;
 	if (fstatat(dirfd, NAME_SUPERVISOR_LOG, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_size > LOG_BYTES_MAX)

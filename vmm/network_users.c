@@ -102,9 +102,11 @@ static void cmd_attach(struct network *n, struct control_call *call, json_t *arg
 		control_fail(call, "GenericError", "hv-net-attach takes vm, mac and address");
 		return;
 	}
-	if (n->ending || n->n_users == NETWORK_USERS_MAX) {
-		control_fail(call, "GenericError",
-			     n->ending ? "the network is going down" : "it has too many users");
+	/* No answer: it hears of the end when all is undone. */
+	if (n->ending)
+		return;
+	if (n->n_users == NETWORK_USERS_MAX) {
+		control_fail(call, "GenericError", "it has too many users");
 		return;
 	}
 	host.has_address = address != NULL;

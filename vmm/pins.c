@@ -70,7 +70,7 @@ char *vm_pins_encode(const struct vm_pins *pins)
 		if (json_object_set_new(devices, pins->devices[i].key,
 					encode_device(&pins->devices[i])) < 0)
 			return NULL;
-	root = json_pack("{s:i s:s? s:s? s:b s:b s:s? s:O}", "version", STATE_VERSION, "machine",
+	root = json_pack("{s:i s:s* s:s* s:b s:b s:s* s:O}", "version", STATE_VERSION, "machine",
 			 pins->machine, "cpu", pins->cpu, "tpm-used", pins->tpm_used, "crashed",
 			 pins->crashed, "last-error", pins->last_error, "devices", devices);
 	return root ? json_dumps(root, JSON_INDENT(2)) : NULL;
@@ -105,7 +105,7 @@ static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 	int version, tpm_used = 0, crashed = 0;
 	json_t *devices;
 
-	if (json_unpack(root, "{s:i s?s? s?s? s?b s?b s?s? s:o}", "version", &version, "machine",
+	if (json_unpack(root, "{s:i s?s s?s s?b s?b s?s s:o}", "version", &version, "machine",
 			&machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed", &crashed,
 			"last-error", &last_error, "devices", &devices) < 0 ||
 	    !json_is_object(devices))
