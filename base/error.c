@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A text that was cut ends with a whole character. */
+static void drop_half_character(char text[static ERROR_TEXT_MAX])
+{
+	size_t len = strlen(text), start = len, need;
+	unsigned char lead;
+
+	if (len + 1 < ERROR_TEXT_MAX)
+		return;
+	do
+		lead = (unsigned char)text[--start];
+	while ((lead & 0xc0) == 0x80 && start && len - start < 4);
+	need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+	if (len - start < need)
+		text[start] = '\0';
+}
+
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -16,6 +32,7 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
+	drop_half_character(err->text);
 	return -code;
 }
 
@@ -32,8 +49,12 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 	va_end(ap);
 	used = strlen(err->text);
 	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(code));
+	drop_half_character(err->text);
 	return -code;
 }
+
+static void put_in_front(struct error *err, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 
 static void put_in_front(struct error *err, const char *fmt, va_list ap)
 {
@@ -44,6 +65,7 @@ static void put_in_front(struct error *err, const char *fmt, va_list ap)
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	used = strlen(err->text);
 	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+	drop_half_character(err->text);
 }
 
 int error_wrap(struct error *err, int rc, const char *fmt, ...)

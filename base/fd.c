@@ -58,7 +58,10 @@ int fd_listen_unix(int dirfd, const char *name, mode_t mode, int *ret_fd, struct
 		return error_errno(err, errno, "restrict socket '%s'", name);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_errno(err, errno, "bind socket '%s'", name);
-	if (fchmodat(dirfd, name, mode, 0) < 0 || listen(fd, SOMAXCONN) < 0) {
+	rc = fchmodat(dirfd, name, mode, 0);
+	if (rc == 0)
+		rc = listen(fd, SOMAXCONN);
+	if (rc < 0) {
 		rc = error_errno(err, errno, "listen on socket '%s'", name);
 		(void)unlinkat(dirfd, name, 0);
 		return rc;

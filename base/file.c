@@ -104,6 +104,17 @@ int file_write_volatile(int dirfd, const char *name, const void *data, size_t le
 	return write_replace(dirfd, name, data, len, mode, false, err);
 }
 
+/* errno is kept as it was. */
+static bool is_folder(const char *path)
+{
+	int code = errno;
+	struct stat st;
+	bool yes = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+	errno = code;
+	return yes;
+}
+
 int file_mkdir_all(const char *path, mode_t mode, struct error *err)
 {
 	cleanup_free char *copy = strdup(path);
@@ -116,7 +127,7 @@ int file_mkdir_all(const char *path, mode_t mode, struct error *err)
 		if (was != '/' && was != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+		if (mkdir(copy, mode) < 0 && (errno != EEXIST || !is_folder(copy)))
 			return error_errno(err, errno, "create folder '%s'", copy);
 		if (!was)
 			break;

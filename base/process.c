@@ -29,19 +29,28 @@ static int64_t now_ms(void)
 
 /* Reads once; false at the end of the stream. Beyond the bound it is read and
  * thrown away, so that the writer never blocks. */
-static bool drain(int fd, struct strbuf *into)
+static bool drain(int fd, struct strbuf *into, bool keep_end)
 {
 	char chunk[4096];
 	ssize_t n = read(fd, chunk, sizeof(chunk));
 
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN;
-	if (n > 0 && into->len < OUTPUT_MAX)
+	if (n > 0 && keep_end) {
+		/* Twice the bound, so that not each chunk moves all of it. */
+		if (into->len >= 2 * OUTPUT_MAX)
+			strbuf_consume(into, into->len - OUTPUT_MAX);
 		strbuf_add(into, chunk, (size_t)n);
+	} else if (n > 0) {
+		size_t room = OUTPUT_MAX - into->len;
+
+		strbuf_add(into, chunk, (size_t)n < room ? (size_t)n : room);
+	}
 	return n > 0;
 }
 
-/* Collects both streams until both end or the time is up. */
+/* Collects both streams until both end or the time is up: the beginning of the
+ * one, and the end of the other, where the reason of a failure stands. */
 static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
 		   struct strbuf *errors)
 {
@@ -59,9 +68,9 @@ static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
 			return -errno;
 		if (rc <= 0)
 			continue;
-		if (p[0].revents && !drain(out_fd, out))
+		if (p[0].revents && !drain(out_fd, out, false))
 			p[0].fd = -1;
-		if (p[1].revents && !drain(err_fd, errors))
+		if (p[1].revents && !drain(err_fd, errors, true))
 			p[1].fd = -1;
 	}
 	return 0;
@@ -178,10 +187,14 @@ int child_adopt(pid_t pid, unsigned long long start_ticks, struct child *ret_chi
 	if (pid <= 0)
 		return error_set(err, ESRCH, "no process");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* The number may be that of a thread of another process by now. */
 	if (pidfd < 0)
-		return error_errno(err, errno, "process %d", (int)pid);
+		return error_errno(err, errno == EINVAL || errno == ENOENT ? ESRCH : errno,
+				   "process %d", (int)pid);
 	/* The pidfd is taken first: the number cannot be reused behind it. */
 	rc = child_start_time(pid, &now_ticks, err);
+	if (rc == -ENOENT || rc == -ESRCH)
+		return error_set(err, ESRCH, "process %d is gone", (int)pid);
 	if (rc < 0)
 		return rc;
 	if (now_ticks != start_ticks)

@@ -13,6 +13,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 enum { OPTION_BASE = 256, OPTION_HELP = 255 };
 
@@ -166,6 +167,8 @@ int main(int argc, char **argv)
 
 	(void)setlocale(LC_ALL, "");
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A supervisor is started by way of /proc/self/exe. */
+	(void)prctl(PR_SET_NAME, "hv");
 	if (!names)
 		return CLI_FAILED;
 	opterr = 0;

@@ -86,6 +86,14 @@ static bool make_room(struct lab_node *map, size_t more)
 	return keys && items;
 }
 
+static const struct lab_node *find_key(const struct lab_node *map, const char *name)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (str_eq(map->keys[i]->text, name))
+			return map->keys[i];
+	return NULL;
+}
+
 /* One part of the configuration, joined from all documents. keys and items are
  * borrowed from there. */
 static void join_part(struct lab_decoder *d, const struct lab_config *c, enum part part,
@@ -95,7 +103,7 @@ static void join_part(struct lab_decoder *d, const struct lab_config *c, enum pa
 	for (size_t i = 0; i < c->n; i++) {
 		const struct lab_node *map = lab_node_get(c->documents[i], part_names[part]);
 
-		if (!map || (map->kind == LAB_NODE_SCALAR && map->plain && !*map->text))
+		if (!map || lab_node_is_null(map))
 			continue;
 		if (map->kind != LAB_NODE_MAP) {
 			lab_decoder_fault(d, map, "%s: has to be a map of names, not %s",
@@ -107,7 +115,7 @@ static void join_part(struct lab_decoder *d, const struct lab_config *c, enum pa
 			return;
 		}
 		for (size_t j = 0; j < map->n; j++) {
-			const struct lab_node *key = map->keys[j];
+			const struct lab_node *key = map->keys[j], *first;
 
 			if (!str_is_name(key->text))
 				lab_decoder_fault(
@@ -115,9 +123,12 @@ static void join_part(struct lab_decoder *d, const struct lab_config *c, enum pa
 					"'%s' is not a name: 1 to 63 letters, digits and _ . "
 					"-, the first a letter or digit",
 					key->text);
-			if (lab_node_get(joined, key->text)) {
-				lab_decoder_fault(d, key, "'%s' is in %s twice", key->text,
-						  part_names[part]);
+			first = find_key(joined, key->text);
+			if (first) {
+				lab_decoder_fault(d, key,
+						  "'%s' is in %s twice; the first is in %s:%u",
+						  key->text, part_names[part], first->where.file,
+						  first->where.line);
 				continue;
 			}
 			joined->keys[joined->n] = map->keys[j];
@@ -299,7 +310,8 @@ int lab_config_resolve(struct lab_config *c, struct lab **ret_lab, struct lab_fa
 	decode_all(&d, c, lab);
 	if (!d.failed)
 		lab_check(lab, &c->faults);
-	if (d.failed) {
+	/* A fault that could not be kept is a fault all the same. */
+	if (d.failed || c->faults.failed) {
 		lab_free(lab);
 		return error_oom(err);
 	}

@@ -92,7 +92,7 @@ static void take_size(struct lab_decoder *d, const struct lab_schema_row *row,
 	char least[32], most[32];
 	uint64_t bytes;
 
-	if (!value->plain || !str_parse_size(value->text, &bytes)) {
+	if (!str_parse_size(value->text, &bytes)) {
 		lab_decoder_fault(
 			d, value,
 			"%s: '%s' is not a size: bytes, or a number with K, M, G or T, as "
@@ -385,8 +385,7 @@ void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
 	if (value->kind != LAB_NODE_SCALAR)
 		lab_decoder_fault(d, value, "%s: has to be %s, not %s", row->key,
 				  lab_type_name(row->type), lab_node_describe(value));
-	else if (value->plain && (str_eq(value->text, "") || str_eq(value->text, "null") ||
-				  str_eq(value->text, "~")))
+	else if (lab_node_is_null(value))
 		lab_decoder_fault(d, value, "%s: has no value; it has to be %s", row->key,
 				  lab_type_name(row->type));
 	else

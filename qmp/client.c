@@ -62,6 +62,7 @@ struct qmp_client {
 	enum handshake handshake;
 	uint64_t handshake_deadline_usec;
 	struct qmp_handlers handlers;
+	json_t *greeting; /* kept until the handshake is over */
 	struct qmp_framer *framer;
 	struct qmp_outbox outbox;
 	struct pending *pending, **pending_end;
@@ -87,6 +88,7 @@ static void client_close(struct qmp_client *c)
 	close_fd(&c->fd);
 	qmp_outbox_clear(&c->outbox);
 	qmp_framer_free(steal_ptr(&c->framer));
+	json_decref(steal_ptr(&c->greeting));
 }
 
 static struct pending *pending_take(struct qmp_client *c, struct pending **link)
@@ -231,21 +233,25 @@ static int handle_greeting(struct qmp_client *c, json_t *message, struct error *
 	if (send(c->fd, negotiate, sizeof(negotiate) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)sizeof(negotiate) - 1)
 		return error_set(err, ECONNRESET, "qmp_capabilities could not be sent");
-	if (c->handlers.ready)
-		c->handlers.ready(greeting, c->handlers.arg);
+	c->greeting = json_incref(greeting);
 	return 0;
 }
 
 static int handle_negotiation(struct qmp_client *c, json_t *message, struct error *err)
 {
-	json_t *failure = json_object_get(message, "error");
+	json_t *failure = json_object_get(message, "error"), *greeting;
 
 	if (failure)
 		return error_set(err, EPROTO, "qmp_capabilities: %s",
 				 json_string_value(json_object_get(failure, "desc")) ?: "refused");
 	c->handshake = HANDSHAKE_READY;
 	arm_timer(c);
-	return client_write(c, err);
+	greeting = steal_ptr(&c->greeting);
+	if (c->handlers.ready)
+		c->handlers.ready(greeting, c->handlers.arg);
+	json_decref(greeting);
+	/* The callback may have freed the client. */
+	return c->handshake == HANDSHAKE_READY ? client_write(c, err) : 0;
 }
 
 /* One message. Events may come at any time, also before the handshake is over. */

@@ -6,8 +6,7 @@
 
 #include <errno.h>
 
-/* Digits from which on an integer may be too large. */
-enum { LONG_DIGITS = 19 };
+static const char int64_max[] = "9223372036854775807", int64_min[] = "9223372036854775808";
 
 static size_t digits_at(const char *p, const char *end)
 {
@@ -18,8 +17,16 @@ static size_t digits_at(const char *p, const char *end)
 	return (size_t)(p - start);
 }
 
-/* Writes ".0" behind every long integer, which makes a real of it. The text may
- * be anything: what is not JSON stays so. */
+/* Whether the n digits at p are more than an int64_t holds. */
+static bool is_too_large(const char *p, size_t n, bool negative)
+{
+	size_t most = sizeof(int64_max) - 1;
+
+	return n > most || (n == most && memcmp(p, negative ? int64_min : int64_max, n) > 0);
+}
+
+/* Writes ".0" behind every integer that is too large, which makes a real of it.
+ * The text may be anything: what is not JSON stays so. */
 static void widen(struct strbuf *into, const char *p, const char *end)
 {
 	const char *from = p;
@@ -29,9 +36,11 @@ static void widen(struct strbuf *into, const char *p, const char *end)
 		size_t n = in_string || in_number ? 0 : digits_at(p, end);
 
 		if (n) {
+			bool large = is_too_large(p, n, p > from && p[-1] == '-');
+
 			p += n;
 			in_number = true;
-			if (n < LONG_DIGITS || (p < end && strchr(".eE", *p) && *p))
+			if (!large || (p < end && strchr(".eE", *p) && *p))
 				continue;
 			strbuf_add(into, from, (size_t)(p - from));
 			strbuf_add(into, ".0", 2);

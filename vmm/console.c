@@ -30,6 +30,7 @@ struct viewer {
 	int fd;
 	sd_event_source *source;
 	struct strbuf output;
+	bool deaf; /* it hung up; what it typed before is still read */
 };
 
 struct console {
@@ -57,8 +58,7 @@ static void viewer_free(struct viewer *v)
 	free(v);
 }
 
-/* False where the viewer is to be dropped. */
-static bool viewer_write(struct viewer *v)
+static void viewer_write(struct viewer *v)
 {
 	while (v->output.len) {
 		ssize_t n = send(v->fd, v->output.data, v->output.len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -67,24 +67,26 @@ static bool viewer_write(struct viewer *v)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
-		if (n < 0)
-			return false;
-		strbuf_consume(&v->output, (size_t)n);
+		v->deaf = v->deaf || n < 0;
+		strbuf_consume(&v->output, n < 0 ? v->output.len : (size_t)n);
 	}
 	(void)sd_event_source_set_io_events(v->source, EPOLLIN | (v->output.len ? EPOLLOUT : 0U));
-	return true;
 }
 
+/* False where the viewer is to be dropped. */
 static bool viewer_send(struct viewer *v, const char *data, size_t len)
 {
 	static const char behind[] = "\r\n[hv: this viewer was too slow and is dropped]\r\n";
 
+	if (v->deaf)
+		return true;
 	if (v->output.len + len > VIEWER_BEHIND_MAX) {
 		(void)send(v->fd, behind, sizeof(behind) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return false;
 	}
 	strbuf_add(&v->output, data, len);
-	return !v->output.failed && viewer_write(v);
+	viewer_write(v);
+	return !v->output.failed;
 }
 
 static void input_write(struct console *c)
@@ -113,8 +115,8 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *us
 
 	(void)source;
 	if (revents & EPOLLOUT)
-		alive = viewer_write(v);
-	if (alive && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+		viewer_write(v);
+	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
 		alive = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));

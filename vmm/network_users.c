@@ -25,9 +25,17 @@ static int put_host(struct network *n, const char *name, const struct net_host *
 {
 	struct network_host *grown, *slot = NULL;
 
-	for (size_t i = 0; i < n->n_hosts; i++)
-		if (memcmp(n->hosts[i].host.mac, host->mac, 6) == 0)
+	for (size_t i = 0; i < n->n_hosts; i++) {
+		struct net_host *known = &n->hosts[i].host;
+
+		if (memcmp(known->mac, host->mac, 6) == 0)
 			slot = &n->hosts[i];
+		else if (host->has_address && known->has_address &&
+			 known->address.s_addr == host->address.s_addr)
+			/* A pinned MAC is not the one that the configuration gives
+			 * that place now; who comes has the address. */
+			known->has_address = false;
+	}
 	if (slot && same_host(&slot->host, host) && str_eq(slot->name, name))
 		return 0;
 	if (!slot) {

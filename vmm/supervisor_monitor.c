@@ -183,6 +183,24 @@ static void on_running(json_t *result, const char *class, const struct error *er
 	supervisor_ready(s);
 }
 
+/* Whether the agent's port is open: its event was told to somebody else. */
+static void on_chardevs(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+	json_t *chardev;
+	size_t i;
+
+	(void)class;
+	(void)err;
+	json_array_foreach (result, i, chardev) {
+		const char *label = json_get_string(chardev, "label");
+
+		if (label && str_eq(label, "agent"))
+			s->agent_open = json_is_true(json_object_get(chardev, "frontend-open"));
+	}
+	supervisor_write_status(s);
+}
+
 static void on_adopted(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
@@ -204,8 +222,11 @@ void supervisor_boot(struct supervisor *s)
 	int rc = 0;
 
 	if (s->adopted) {
-		rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
-				     on_adopted, s, &err);
+		rc = qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS,
+				     on_chardevs, s, &err);
+		if (rc == 0)
+			rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0,
+					     FIRST_ANSWER_MS, on_adopted, s, &err);
 	} else {
 		if (!pins->cpu)
 			pins->cpu = strdup(s->res.hw.cpu);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* One-shot QMP: the peer answers each call before it is made, so nobody waits. */
+#include "peer.h"
+
+#include "qmp/sync.h"
+
+static struct qmp_sync *open_sync(const char *said, int *ret_peer)
+{
+	struct qmp_sync *s;
+	int fds[2];
+
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(fd_socketpair(fds, NULL), 0);
+	assert_int_equal(send(fds[0], said, strlen(said), MSG_NOSIGNAL), (int)strlen(said));
+	assert_int_equal(qmp_sync_open(fds[1], &s, NULL), 0);
+	*ret_peer = fds[0];
+	return s;
+}
+
+static void say(int peer, const char *text)
+{
+	assert_int_equal(send(peer, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
+}
+
+static void test_calls_one_after_another(void **state)
+{
+	struct error err = ERROR_INIT;
+	cleanup_close int peer = -1;
+	json_t *result = NULL;
+	char heard[512] = "";
+	struct qmp_sync *s;
+
+	(void)state;
+	s = open_sync(GREETING NEGOTIATED "{\"event\": \"STOP\"}\r\n"
+					  "{\"return\": {\"running\": true}, \"id\": 1}\r\n",
+		      &peer);
+	assert_int_equal(qmp_sync_call(s, "query-status", NULL, 0, &result, &err), 0);
+	assert_true(json_is_true(json_object_get(result, "running")));
+	json_decref(result);
+	result = NULL;
+	say(peer, "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no nic7\"}, "
+		  "\"id\": 2}\r\n");
+	assert_int_equal(
+		qmp_sync_call(s, "device_del", json_pack("{s:s}", "id", "nic7"), 0, &result, &err),
+		-ENOENT);
+	assert_int_equal(err.code, ENOENT);
+	assert_string_equal(err.text, "no nic7");
+	assert_null(result);
+	/* Nobody has to take the result. */
+	say(peer, "{\"return\": {}, \"id\": 3}\r\n");
+	assert_int_equal(qmp_sync_call(s, "cont", NULL, 0, NULL, NULL), 0);
+	assert_true(recv(peer, heard, sizeof(heard) - 1, MSG_DONTWAIT) > 0);
+	assert_string_equal(heard, NEGOTIATE
+			    "{\"execute\":\"query-status\",\"id\":1}\r\n"
+			    "{\"execute\":\"device_del\",\"id\":2,\"arguments\":{\"id\":\"nic7\"}}"
+			    "\r\n{\"execute\":\"cont\",\"id\":3}\r\n");
+	qmp_sync_close(s);
+}
+
+static void test_silence(void **state)
+{
+	static const char *const said[] = {"", GREETING, GREETING NEGOTIATED,
+					   GREETING NEGOTIATED "{\"return\": {}, \"id\": 7}\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		struct error err = ERROR_INIT;
+		cleanup_close int peer = -1;
+		struct qmp_sync *s = open_sync(said[i], &peer);
+
+		assert_int_equal(qmp_sync_call(s, "stop", NULL, 1, NULL, &err), -ETIMEDOUT);
+		assert_int_equal(err.code, ETIMEDOUT);
+		qmp_sync_close(s);
+	}
+}
+
+static void test_peer_goes(void **state)
+{
+	static const struct {
+		const char *said;
+		int code;
+	} rows[] = {
+		{"", ECONNRESET},
+		{GREETING, ECONNRESET},
+		{GREETING NEGOTIATED, ECONNRESET},
+		{GREETING NEGOTIATED "{\"return\": {}, \"id\": 1}", ECONNRESET},
+		{"nonsense\r\n", EPROTO},
+		{GREETING "{\"error\": {\"desc\": \"no\"}}\r\n", EPROTO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = ERROR_INIT;
+		int peer;
+		struct qmp_sync *s = open_sync(rows[i].said, &peer);
+
+		assert_int_equal(shutdown(peer, SHUT_WR), 0);
+		assert_int_equal(qmp_sync_call(s, "stop", json_object(), 0, NULL, &err),
+				 -rows[i].code);
+		assert_int_equal(err.code, rows[i].code);
+		/* And it stays so. */
+		assert_int_equal(qmp_sync_call(s, "stop", json_object(), 0, NULL, &err),
+				 -ECONNRESET);
+		qmp_sync_close(s);
+		close(peer);
+	}
+}
+
+static void test_late_answer_is_not_the_next_ones(void **state)
+{
+	cleanup_close int peer = -1;
+	json_t *result = NULL;
+	struct qmp_sync *s = open_sync(GREETING NEGOTIATED, &peer);
+
+	(void)state;
+	assert_int_equal(qmp_sync_call(s, "stop", NULL, 1, NULL, NULL), -ETIMEDOUT);
+	say(peer, "{\"return\": {\"n\": 1}, \"id\": 1}\r\n{\"return\": {\"n\": 2}, \"id\": 2}\r\n");
+	assert_int_equal(qmp_sync_call(s, "stop", NULL, 0, &result, NULL), 0);
+	assert_int_equal(json_integer_value(json_object_get(result, "n")), 2);
+	json_decref(result);
+	qmp_sync_close(s);
+	qmp_sync_close(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls_one_after_another),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_peer_goes),
+		cmocka_unit_test(test_late_answer_is_not_the_next_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
