@@ -24,8 +24,8 @@ void cli_tell(const struct error *err)
 
 static int not_found(struct cli *cli, const char *what, const char *name, struct strbuf *known)
 {
-	int rc = error_set(&cli->err, ENOENT, "there is no %s '%s' in '%s'; there is: %s", what, name,
-			   cli->paths.config, known->data ? known->data : "none");
+	int rc = error_set(&cli->err, ENOENT, "there is no %s '%s' in '%s'; there is: %s", what,
+			   name, cli->paths.config, known->data ? known->data : "none");
 
 	strbuf_free(known);
 	return rc;
@@ -62,13 +62,13 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 	struct qmp_sync *sync = NULL;
 	int fd, rc;
 
-	rc = rundir_connect(&cli->paths, kind, name, kind == PATHS_VM ? NAME_QMP : NAME_CONTROL, &fd,
-			    err);
+	rc = rundir_connect(&cli->paths, kind, name, kind == PATHS_VM ? NAME_QMP : NAME_CONTROL,
+			    &fd, err);
 	if (rc < 0) {
 		json_decref(args);
 		return rc == -ENOENT || rc == -ECONNREFUSED
-			       ? error_set(err, ENOTCONN, "%s '%s' is not up (hv %s %s)", what, name,
-					   kind == PATHS_VM ? "up" : "net up", name)
+			       ? error_set(err, ENOTCONN, "%s '%s' is not up (hv %s %s)", what,
+					   name, kind == PATHS_VM ? "up" : "net up", name)
 			       : error_wrap(err, rc, "%s '%s'", what, name);
 	}
 	rc = qmp_sync_open(fd, &sync, err);

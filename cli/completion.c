@@ -9,8 +9,8 @@ static void print_words(const char *prefix)
 	const char *last = "";
 
 	for (size_t i = 0; cli_verbs[i]; i++) {
-		const char *word = *prefix ? str_after(cli_verbs[i]->name, prefix)
-					   : cli_verbs[i]->name;
+		const char *word =
+			*prefix ? str_after(cli_verbs[i]->name, prefix) : cli_verbs[i]->name;
 		int len = word ? (int)strcspn(word, " ") : 0;
 
 		if (!word || cli_verbs[i]->hidden || strncmp(word, last, (size_t)len) == 0)
@@ -51,13 +51,14 @@ static void print_case(const struct verb *verb)
 static int run(struct cli *cli)
 {
 	(void)cli;
-	(void)printf("# bash completion for hv and hvup, made from hv's own table of verbs\n\n"
-		     "# What `hv ls --json` and `hv net ls --json` list, by the key \"name\" at the "
-		     "outer level.\n"
-		     "_hv_names()\n{\n"
-		     "\thv \"${_hv_config[@]}\" \"$@\" --json 2>/dev/null | sed -n "
-		     "'s/^    \"name\": \"\\(.*\\)\",\\{0,1\\}$/\\1/p'\n}\n\n"
-		     "_hv_verb()\n{\n\tlocal options names\n\tcase $1 in\n");
+	(void)printf(
+		"# bash completion for hv and hvup, made from hv's own table of verbs\n\n"
+		"# What `hv ls --json` and `hv net ls --json` list, by the key \"name\" at the "
+		"outer level.\n"
+		"_hv_names()\n{\n"
+		"\thv \"${_hv_config[@]}\" \"$@\" --json 2>/dev/null | sed -n "
+		"'s/^    \"name\": \"\\(.*\\)\",\\{0,1\\}$/\\1/p'\n}\n\n"
+		"_hv_verb()\n{\n\tlocal options names\n\tcase $1 in\n");
 	for (size_t i = 0; cli_verbs[i]; i++)
 		if (!cli_verbs[i]->hidden)
 			print_case(cli_verbs[i]);

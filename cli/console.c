@@ -135,7 +135,8 @@ static int run(struct cli *cli)
 	make_sane(&s);
 	if (s.terminal)
 		(void)fprintf(stderr, "\n[%s %s]\n",
-			      outcome == OUTCOME_ENDED ? "end of the console of" : "left the console of",
+			      outcome == OUTCOME_ENDED ? "end of the console of"
+						       : "left the console of",
 			      vm->name);
 	close(s.sock);
 	strbuf_free(&s.typed);

@@ -15,10 +15,19 @@ void cli_print_overview(FILE *out)
 	(void)fprintf(out, "\n`hv VERB --help` tells more; hv(1) and hv.yaml(5) tell all.\n");
 }
 
+bool cli_has_options(const struct verb *verb)
+{
+	for (const struct cli_option *o = verb->options; o && o->name; o++)
+		if (!o->hidden)
+			return true;
+	return false;
+}
+
 void cli_print_help(const struct verb *verb)
 {
-	(void)printf("usage: hv %s%s%s%s\n\n%s\n", verb->name, verb->options ? " [OPTIONS]" : "",
-		     *verb->args ? " " : "", verb->args, verb->summary);
+	(void)printf("usage: hv %s%s%s%s\n\n%s\n", verb->name,
+		     cli_has_options(verb) ? " [OPTIONS]" : "", *verb->args ? " " : "", verb->args,
+		     verb->summary);
 	if (verb->text)
 		(void)printf("\n%s\n", verb->text);
 	(void)printf("\noptions:\n");
@@ -30,7 +39,10 @@ void cli_print_help(const struct verb *verb)
 		(void)str_format(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 				 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
 				 o->arg ? "=" : "", o->arg ? o->arg : "");
-		(void)printf("  %-26s %s\n", left, o->help);
+		if (strlen(left) > 26)
+			(void)printf("  %s\n  %-26s %s\n", left, "", o->help);
+		else
+			(void)printf("  %-26s %s\n", left, o->help);
 	}
 	(void)printf("  -h, --help                 this text\n");
 }

@@ -47,7 +47,8 @@ static int show(struct reader *r, const char *data, size_t len)
 	if (r->raw)
 		return file_write_all(STDOUT_FILENO, data, len, &r->cli->err);
 	for (size_t i = 0; i < len; i++)
-		if (data[i] == '\r' && (i + 1 == len || data[i + 1] == '\n' || data[i + 1] == '\r')) {
+		if (data[i] == '\r' &&
+		    (i + 1 == len || data[i + 1] == '\n' || data[i + 1] == '\r')) {
 			strbuf_add_printable(&shown, data + start, i - start, true);
 			start = i + 1;
 		}
@@ -151,7 +152,8 @@ static int follow(struct reader *r)
 	int rc = 0;
 
 	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", r->dirfd);
-	if (inotify < 0 || inotify_add_watch(inotify, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+	if (inotify < 0 ||
+	    inotify_add_watch(inotify, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
 		return error_errno(&r->cli->err, errno, "watch the log");
 	while (rc == 0) {
 		rc = show_rest(r);

@@ -24,8 +24,8 @@ static const struct verb *find_verb(char *const *argv, int argc, int *ret_words)
 {
 	for (size_t i = 0; cli_verbs[i]; i++) {
 		const char *second = strchr(cli_verbs[i]->name, ' ');
-		size_t first = second ? (size_t)(second - cli_verbs[i]->name)
-				      : strlen(cli_verbs[i]->name);
+		size_t first =
+			second ? (size_t)(second - cli_verbs[i]->name) : strlen(cli_verbs[i]->name);
 
 		if (strlen(argv[0]) != first || strncmp(argv[0], cli_verbs[i]->name, first) != 0)
 			continue;
@@ -46,9 +46,8 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 	int c;
 
 	for (const struct cli_option *o = verb->options; o && o->name; o++, n++) {
-		longs[n + 1] = (struct option){
-			o->name, o->arg ? required_argument : no_argument, NULL,
-			OPTION_BASE + (int)n};
+		longs[n + 1] = (struct option){o->name, o->arg ? required_argument : no_argument,
+					       NULL, OPTION_BASE + (int)n};
 		if (o->letter)
 			(void)str_format(shorts + strlen(shorts), 3, "%c%s", o->letter,
 					 o->arg ? ":" : "");
@@ -67,9 +66,10 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 			continue;
 		}
 		if (c == '?' || c == ':')
-			return bad_usage(verb, c == ':' ? "option '%s' needs a value"
-						    : "unknown option '%s'",
-				     argv[optind - 1]);
+			return bad_usage(verb,
+					 c == ':' ? "option '%s' needs a value"
+						  : "unknown option '%s'",
+					 argv[optind - 1]);
 		for (size_t i = 0; i < n; i++)
 			if (c == OPTION_BASE + (int)i ||
 			    (verb->options[i].letter && c == verb->options[i].letter))
@@ -142,9 +142,10 @@ static int parse_global(int argc, char **argv, const char **ret_config, int *ret
 		else if (c == 'c')
 			*ret_config = optarg;
 		else
-			return bad_usage(NULL, c == ':' ? "option '%s' needs a value"
-						    : "unknown option '%s'",
-				     argv[optind - 1]);
+			return bad_usage(NULL,
+					 c == ':' ? "option '%s' needs a value"
+						  : "unknown option '%s'",
+					 argv[optind - 1]);
 	}
 	*ret_next = optind;
 	return CLI_DONE;

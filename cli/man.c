@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* Text for mdoc: a backslash is escaped, a line may not begin with a dot, and
- * `words` in back quotes become literals. */
+/* Text for mdoc: each sentence on a line of its own, a backslash is escaped, no
+ * line begins with a dot, and `words` in back quotes become literals. */
 static void print_text(const char *text)
 {
 	bool open = false;
@@ -23,6 +23,8 @@ static void print_text(const char *text)
 			(void)fputs("\\e", stdout);
 		} else if (*p == '-') {
 			(void)fputs("\\-", stdout);
+		} else if (*p == ' ' && p > text && p[-1] == '.') {
+			(void)fputc('\n', stdout);
 		} else if ((*p == '.' || *p == '\'') && (p == text || p[-1] == '\n')) {
 			(void)printf("\\&%c", *p);
 		} else {
@@ -32,36 +34,40 @@ static void print_text(const char *text)
 	(void)fputc('\n', stdout);
 }
 
-static void print_verb(const struct verb *verb)
+static void print_options(const struct cli_option *o)
 {
-	(void)printf(".It Cm %s", verb->name);
-	if (verb->options)
-		(void)printf(" Op Ar options");
-	if (*verb->args)
-		(void)printf(" Ar %s", verb->args);
-	(void)printf("\n");
-	(void)printf("%c", (char)(verb->summary[0] - ('a' <= verb->summary[0] &&
-						      verb->summary[0] <= 'z'
-							      ? 'a' - 'A'
-							      : 0)));
-	print_text(verb->summary + 1);
-	(void)printf(".Pp\n");
-	if (verb->text)
-		print_text(verb->text);
-	if (!verb->options)
-		return;
 	(void)printf(".Bl -tag -width 8n\n");
-	for (const struct cli_option *o = verb->options; o->name; o++) {
+	for (; o->name; o++) {
 		if (o->hidden)
 			continue;
 		if (o->letter)
 			(void)printf(".It Fl %c , Fl Fl %s", o->letter, o->name);
 		else
 			(void)printf(".It Fl Fl %s", o->name);
-		(void)printf(o->arg ? "= Ns Ar %s\n" : "\n", o->arg);
+		if (o->arg)
+			(void)printf("= Ns Ar %s", o->arg);
+		(void)printf("\n");
 		print_text(o->help);
 	}
 	(void)printf(".El\n");
+}
+
+static void print_verb(const struct verb *verb)
+{
+	bool has_options = cli_has_options(verb);
+	char first = verb->summary[0];
+
+	(void)printf(".It Cm %s%s", verb->name, has_options ? " Oo Ar options Oc" : "");
+	if (*verb->args)
+		(void)printf(" Ar %s", verb->args);
+	(void)printf("\n%c", first >= 'a' && first <= 'z' ? first - 'a' + 'A' : first);
+	print_text(verb->summary + 1);
+	if (verb->text) {
+		(void)printf(".Pp\n");
+		print_text(verb->text);
+	}
+	if (has_options)
+		print_options(verb->options);
 }
 
 static void print_verbs(void)

@@ -33,7 +33,8 @@ static void print(json_t *list)
 		cli_table_add(&t, "%s", cli_text(status, "state"));
 		cli_table_add(&t, "%s", cli_text(status, "bridge"));
 		cli_table_add(&t, "%s", cli_text(status, "address"));
-		cli_table_add(&t, "%s", json_is_true(json_object_get(status, "nat")) ? "yes" : "no");
+		cli_table_add(&t, "%s",
+			      json_is_true(json_object_get(status, "nat")) ? "yes" : "no");
 		cli_table_add(&t, "%s", users.len ? users.data : "-");
 	}
 	cli_table_print(&t, stdout);

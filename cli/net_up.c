@@ -44,8 +44,8 @@ static int run(struct cli *cli)
 
 	for (size_t i = 0; rc == 0 && i < cli->n_names; i++) {
 		rc = cli_find_network(cli, cli->names[i], &nets[i]);
-		jobs[i] = (struct start_job){
-			.kind = PATHS_NET, .name = cli->names[i], .keep = true};
+		jobs[i] =
+			(struct start_job){.kind = PATHS_NET, .name = cli->names[i], .keep = true};
 	}
 	if (rc == 0)
 		rc = cli_start_all(cli, jobs, cli->n_names);

@@ -62,10 +62,10 @@ static json_t *plan_as_json(const struct plan *plan)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < plan->n; i++)
-		(void)json_array_append_new(
-			list, json_pack("{s:s s:s s:s}", "step", plan_kind_name(plan->steps[i].kind),
-					"object", plan->steps[i].object, "detail",
-					plan->steps[i].detail));
+		(void)json_array_append_new(list, json_pack("{s:s s:s s:s}", "step",
+							    plan_kind_name(plan->steps[i].kind),
+							    "object", plan->steps[i].object,
+							    "detail", plan->steps[i].detail));
 	return list;
 }
 

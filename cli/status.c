@@ -43,8 +43,8 @@ static void print_machine(json_t *status)
 
 	str_format_size(memory, sizeof(memory),
 			(uint64_t)json_integer_value(json_object_get(status, "memory")));
-	(void)str_format(text, sizeof(text), "%s, %s, %lld CPU (%s), %s", cli_text(status, "machine"),
-			 cli_text(status, "accel"),
+	(void)str_format(text, sizeof(text), "%s, %s, %lld CPU (%s), %s",
+			 cli_text(status, "machine"), cli_text(status, "accel"),
 			 (long long)json_integer_value(json_object_get(status, "cpus")),
 			 cli_text(status, "cpu"), memory);
 	line("machine", text);
@@ -60,7 +60,8 @@ static void print_nics(json_t *status)
 
 	json_array_foreach (nics, i, nic) {
 		(void)printf("%-10s %s on %s, %s, TAP %s,", i ? "" : "nics", cli_text(nic, "mac"),
-			     cli_text(nic, "network"), cli_text(nic, "model"), cli_text(nic, "tap"));
+			     cli_text(nic, "network"), cli_text(nic, "model"),
+			     cli_text(nic, "tap"));
 		json_array_foreach (json_object_get(nic, "addresses"), j, address)
 			(void)printf(" %s", json_string_value(address));
 		if (!j)
@@ -71,7 +72,8 @@ static void print_nics(json_t *status)
 
 static void print_storage(json_t *status)
 {
-	json_t *disks = json_object_get(status, "disks"), *cdroms = json_object_get(status, "cdroms");
+	json_t *disks = json_object_get(status, "disks"),
+	       *cdroms = json_object_get(status, "cdroms");
 	json_t *entry;
 	size_t i;
 

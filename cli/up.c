@@ -61,8 +61,7 @@ static int look(struct up *u)
 		if (rc < 0)
 			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
 		u->found[i] = vm_state_parse(json_get_string(status, "state") ?: "");
-		u->orphan[i] = u->found[i] != VM_STATE_STOPPED &&
-			       u->found[i] != VM_STATE_CRASHED &&
+		u->orphan[i] = u->found[i] != VM_STATE_STOPPED && u->found[i] != VM_STATE_CRASHED &&
 			       json_is_null(json_object_get(status, "supervisor"));
 	}
 	return 0;
@@ -102,8 +101,9 @@ static int inspect(struct up *u)
 	if (n_faults)
 		return CLI_FAILED;
 	if (slow && !u->told_slow)
-		(void)fprintf(stderr, "hv: note: KVM does not run guests here, QEMU emulates the CPU "
-				      "(slower)\n");
+		(void)fprintf(stderr,
+			      "hv: note: KVM does not run guests here, QEMU emulates the CPU "
+			      "(slower)\n");
 	u->told_slow = u->told_slow || slow;
 	return CLI_DONE;
 }
@@ -215,8 +215,8 @@ static void undo_started(struct up *u)
 		const struct start_job *job = &u->jobs[u->n_net_jobs + i];
 		struct error err = ERROR_INIT;
 
-		if (job->ours && cli_command(u->cli, PATHS_VM, job->name, "hv-kill", NULL,
-					     KILL_MS, NULL, &err) < 0)
+		if (job->ours && cli_command(u->cli, PATHS_VM, job->name, "hv-kill", NULL, KILL_MS,
+					     NULL, &err) < 0)
 			cli_tell(&err);
 	}
 }
@@ -336,9 +336,9 @@ static int run(struct cli *cli)
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
-	rc = u.found && u.orphan && u.started ? bring_up(&u, &condition,
-					    progress_now_usec() + seconds * 1000000)
-				 : error_oom(&cli->err);
+	rc = u.found && u.orphan && u.started
+		     ? bring_up(&u, &condition, progress_now_usec() + seconds * 1000000)
+		     : error_oom(&cli->err);
 	if (rc > 0)
 		cli->exit_code = rc;
 	free(u.vms);

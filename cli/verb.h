@@ -58,13 +58,15 @@ struct verb {
 /* The table, ended by an empty row. */
 extern const struct verb *const cli_verbs[];
 
-extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume, verb_reset, verb_ls,
-	verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan, verb_doctor,
+extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume, verb_reset,
+	verb_ls, verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan, verb_doctor,
 	verb_net_ls, verb_net_up, verb_net_down, verb_net_leases, verb_net_run, verb_completion,
 	verb_man;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);
+/* Whether it has options that people may use. */
+bool cli_has_options(const struct verb *verb);
 /* "hv VERB ARGS", options and text on standard output. */
 void cli_print_help(const struct verb *verb);
 

@@ -6,8 +6,8 @@
  *
  * Every fault of every document is collected, sorted by file and position, and
  * told at once. Bounds: 4 MiB a file, 256 files, 20 levels, 100,000 nodes a
- * file with aliases expanded (so a cycle ends there), 4095 bytes a text, 1000
- * faults.
+ * file with aliases expanded (so a cycle ends there), 1000 anchors a file, 4095
+ * bytes a text, 1000 faults.
  */
 #ifndef HV_LAB_CONFIG_H
 #define HV_LAB_CONFIG_H

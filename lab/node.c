@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { DEPTH_MAX = 20, NODES_MAX = 100000, TEXT_MAX = 4095 };
+enum { DEPTH_MAX = 20, NODES_MAX = 100000, ANCHORS_MAX = 1000, TEXT_MAX = 4095 };
 
 struct builder {
 	const char *file, *text;
@@ -244,6 +244,50 @@ static struct lab_node *build(struct builder *b, int index, unsigned depth)
 	return node;
 }
 
+static bool has_anchor(const yaml_event_t *event)
+{
+	if (event->type == YAML_SCALAR_EVENT)
+		return event->data.scalar.anchor;
+	if (event->type == YAML_SEQUENCE_START_EVENT)
+		return event->data.sequence_start.anchor;
+	return event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor;
+}
+
+/* libyaml's work grows with the square of depth and of anchors, so both are
+ * looked at before it makes a document. What is no YAML is told later. */
+static void survey(struct builder *b)
+{
+	size_t depth = 0, n_nodes = 0, n_anchors = 0;
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool end = false;
+
+	if (!yaml_parser_initialize(&parser)) {
+		b->failed = true;
+		return;
+	}
+	yaml_parser_set_input_string(&parser, (const unsigned char *)b->text, b->len);
+	while (!end && !b->refused && yaml_parser_parse(&parser, &event)) {
+		bool opens = event.type == YAML_SEQUENCE_START_EVENT ||
+			     event.type == YAML_MAPPING_START_EVENT;
+
+		end = event.type == YAML_STREAM_END_EVENT;
+		if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+			depth--;
+		n_nodes += opens || event.type == YAML_SCALAR_EVENT;
+		n_anchors += has_anchor(&event);
+		if (depth > DEPTH_MAX)
+			refuse(b, &event.start_mark, "nested too deeply");
+		else if (n_nodes > NODES_MAX)
+			refuse(b, &event.start_mark, "too many entries");
+		else if (n_anchors > ANCHORS_MAX)
+			refuse(b, &event.start_mark, "too many anchors");
+		depth += opens;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+}
+
 /* libyaml gives no line for bytes that are not UTF-8, only their offset. */
 static void find_line(const char *text, size_t len, size_t offset, struct spec_where *where)
 {
@@ -301,6 +345,9 @@ int lab_node_parse(const char *file, const char *text, size_t len, struct lab_fa
 	yaml_document_t document;
 	yaml_parser_t parser;
 
+	survey(&b);
+	if (b.failed || b.refused)
+		return b.failed ? -ENOMEM : 1;
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);

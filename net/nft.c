@@ -182,7 +182,7 @@ int net_rules_remove(const char *network, const char *owner, struct error *err)
 
 int net_rules_probe(struct error *err)
 {
-	void (*set_dry_run)(struct nft_ctx *ctx, bool dry);
+	void (*set_dry_run)(struct nft_ctx * ctx, bool dry);
 	struct nft_library l;
 	int rc = nft_open(&l, err);
 

@@ -35,7 +35,7 @@ enum {
 
 struct control_call {
 	struct control_client *client; /* NULL: it has gone */
-	struct control_call *next; /* of the client's list */
+	struct control_call *next; /* of the client's list, or the server's orphans */
 	struct control_server *server;
 	unsigned client_number;
 	json_t *id; /* NULL: none given */
@@ -63,6 +63,7 @@ struct control_server {
 	json_t *version;
 	struct control_handlers handlers;
 	struct control_client *clients;
+	struct control_call *orphans; /* of clients that have gone */
 	size_t n_clients, n_calls;
 	unsigned next_number;
 };
@@ -83,8 +84,14 @@ static void client_free(struct control_client *c)
 		link = &(*link)->next;
 	*link = c->next;
 	server->n_clients--;
-	for (struct control_call *call = c->calls; call; call = call->next)
+	while (c->calls) {
+		struct control_call *call = c->calls;
+
+		c->calls = call->next;
 		call->client = NULL;
+		call->next = server->orphans;
+		server->orphans = call;
+	}
 	sd_event_source_disable_unref(c->source);
 	client_close_fds(c);
 	close_fd(&c->fd);
@@ -150,14 +157,13 @@ static void client_send_error(struct control_client *c, json_t *id, const char *
 
 static void call_free(struct control_call *call)
 {
-	if (call->client) {
-		struct control_call **link = &call->client->calls;
+	struct control_call **link = call->client ? &call->client->calls : &call->server->orphans;
 
-		while (*link != call)
-			link = &(*link)->next;
-		*link = call->next;
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	if (call->client)
 		call->client->n_calls--;
-	}
 	call->server->n_calls--;
 	json_decref(call->id);
 	free(call);
@@ -217,7 +223,6 @@ static void client_dispatch(struct control_client *c, const char *command, json_
 	server->n_calls++;
 	server->handlers.command(call, command, json_object_get(request, "arguments"), c->fds,
 				 c->n_fds, server->handlers.arg);
-	client_close_fds(c);
 }
 
 static void client_handle_request(struct control_client *c, json_t *request)
@@ -262,22 +267,35 @@ static void client_handle_line(struct control_client *c, const char *line, size_
 	request = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
 	if (request) {
 		client_handle_request(c, request);
-		return;
+	} else {
+		(void)str_format(desc, sizeof(desc), "JSON parse error at column %d: %s",
+				 fault.column, fault.text);
+		client_send_error(c, NULL, "GenericError", desc);
 	}
-	(void)str_format(desc, sizeof(desc), "JSON parse error at column %d: %s", fault.column,
-			 fault.text);
-	client_send_error(c, NULL, "GenericError", desc);
+	/* What came with a request is never the next one's. */
+	client_close_fds(c);
+}
+
+static int client_push(struct control_client *c, const char *data, size_t size)
+{
+	const char *line;
+	size_t len;
+	int rc = qmp_framer_push(c->framer, data, size);
+
+	while (!c->broken && qmp_framer_next(c->framer, &line, &len))
+		client_handle_line(c, line, len);
+	return rc;
 }
 
 /* Reads once. False at the end. */
 static bool client_read(struct control_client *c)
 {
 	char chunk[16384];
+	const char *before = NULL;
 	int fds[FD_PASS_MAX];
-	const char *line;
-	size_t n_fds = 0, len;
+	size_t n_fds = 0, done = 0;
 	ssize_t n;
-	int rc;
+	int rc = 0;
 
 	n = fd_receive(c->fd, chunk, sizeof(chunk), fds, &n_fds, NULL);
 	if (n == -EAGAIN || n == -EINTR)
@@ -285,13 +303,17 @@ static bool client_read(struct control_client *c)
 	if (n <= 0)
 		return false;
 	if (n_fds) {
+		/* One read ends with the bytes that carry descriptors but may begin
+		 * with others: they are those of the last request in it. */
+		before = memrchr(chunk, '\n', (size_t)n - 1);
+		done = before ? (size_t)(before - chunk) + 1 : 0;
+		rc = done ? client_push(c, chunk, done) : 0;
 		client_close_fds(c);
 		memcpy(c->fds, fds, n_fds * sizeof(int));
 		c->n_fds = n_fds;
 	}
-	rc = qmp_framer_push(c->framer, chunk, (size_t)n);
-	while (!c->broken && qmp_framer_next(c->framer, &line, &len))
-		client_handle_line(c, line, len);
+	if (rc == 0)
+		rc = client_push(c, chunk + done, (size_t)n - done);
 	if (rc < 0) {
 		client_send_error(c, NULL, "GenericError", "the request is larger than 1 MiB");
 		return false;
@@ -436,6 +458,8 @@ void control_server_free(struct control_server *server)
 			call_free(c->calls);
 		client_free(c);
 	}
+	while (server->orphans)
+		call_free(server->orphans);
 	sd_event_source_disable_unref(server->source);
 	close_fd(&server->fd);
 	json_decref(server->version);

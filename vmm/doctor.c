@@ -73,7 +73,8 @@ static void examine_kvm(json_t *list, const struct host *host)
 		    "which is slower",
 		    NULL);
 	else
-		add(list, "kvm", "note", "/dev/kvm does not open: accel: auto takes TCG, which is slower",
+		add(list, "kvm", "note",
+		    "/dev/kvm does not open: accel: auto takes TCG, which is slower",
 		    "modprobe kvm_intel || modprobe kvm_amd");
 }
 

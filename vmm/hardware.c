@@ -99,6 +99,35 @@ static int take_place(struct vm_pins *pins, const struct strv *keys, const struc
 			 bus->last - bus->first + 1);
 }
 
+static bool is_mac_taken(const struct spec_vm *vm, const struct vm_pins *pins,
+			 const struct vm_pin *pin)
+{
+	for (size_t i = 0; i < pins->n_devices; i++) {
+		const struct vm_pin *other = &pins->devices[i];
+
+		if (other != pin && other->has_mac && memcmp(other->mac, pin->mac, 6) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < vm->n_nics; i++)
+		if (vm->nics[i].mac_given && memcmp(vm->nics[i].mac, pin->mac, 6) == 0)
+			return true;
+	return false;
+}
+
+/* A given MAC is taken as it is. A derived one is kept, because it would change
+ * with the NIC's index; for the same reason a new NIC may derive one that
+ * another keeps, and then takes the next that is free. */
+static void choose_mac(const struct spec_vm *vm, const struct vm_pins *pins,
+		       const struct spec_nic *nic, struct vm_pin *pin)
+{
+	if (nic->mac_given || !pin->has_mac)
+		memcpy(pin->mac, nic->mac, sizeof(pin->mac));
+	if (!nic->mac_given && !pin->has_mac)
+		for (unsigned i = 0; i < 255 && is_mac_taken(vm, pins, pin); i++)
+			pin->mac[5]++;
+	pin->has_mac = true;
+}
+
 static int assign_places(const struct spec_vm *vm, struct vm_pins *pins, const struct strv *keys,
 			 struct hardware *hw, struct error *err)
 {
@@ -125,10 +154,7 @@ static int assign_places(const struct spec_vm *vm, struct vm_pins *pins, const s
 		rc = take_place(pins, keys, &bus_pci, keys->v[next++], &pin, err);
 		if (rc < 0)
 			return rc;
-		/* A derived MAC is kept: it would change with the NIC's index. */
-		if (nic->mac_given || !pin->has_mac)
-			memcpy(pin->mac, nic->mac, sizeof(pin->mac));
-		pin->has_mac = true;
+		choose_mac(vm, pins, nic, pin);
 		hw->nics[i].slot = pin->place;
 		memcpy(hw->nics[i].mac, pin->mac, sizeof(pin->mac));
 	}

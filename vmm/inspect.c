@@ -172,8 +172,27 @@ static int check_file(const char *key, const char *path, struct error *err)
 	return 0;
 }
 
+int inspect_firmware(const struct spec_vm *vm, const char *machine,
+		     struct firmware_found *ret_found, struct error *err)
+{
+	struct firmware_want want = {
+		.secure_boot = vm->firmware == SPEC_FIRMWARE_SECURE_BOOT,
+		.arch = host_arch(),
+		/* The alias stands for every version of it. */
+		.machine = str_eq(machine, "q35") ? "pc-q35-0" : machine,
+	};
+
+	if (vm->firmware != SPEC_FIRMWARE_UEFI && vm->firmware != SPEC_FIRMWARE_SECURE_BOOT) {
+		*ret_found = (struct firmware_found){0};
+		return 0;
+	}
+	return error_wrap_if(err, firmware_find(NULL, &want, ret_found, err), "firmware: %s",
+			     spec_firmware_name(vm->firmware));
+}
+
 int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err)
 {
+	struct firmware_found firmware = {0};
 	bool kvm;
 	int rc;
 
@@ -190,6 +209,9 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 		rc = check_file("kernel", vm->kernel, err);
 	if (rc == 0)
 		rc = check_file("initrd", vm->initrd, err);
+	if (rc == 0)
+		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
+	firmware_found_free(&firmware);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #define HV_VMM_INSPECT_H
 
 #include "base/paths.h"
+#include "firmware/descriptor.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
 
@@ -24,6 +25,10 @@ int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_k
  * error names the VM, the key and the way out.
  */
 int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err);
+
+/* The firmware for a machine type; zeroed where the VM needs none. */
+int inspect_firmware(const struct spec_vm *vm, const char *machine,
+		     struct firmware_found *ret_found, struct error *err);
 
 /* The same for a network. */
 int inspect_network(const struct spec_network *net, const struct host *host, struct error *err);

@@ -87,12 +87,13 @@ static int on_dnsmasq_gone(sd_event_source *source, int fd, uint32_t revents, vo
 		return 0;
 	child_describe_status(how, sizeof(how), status);
 	if (!n->ready && strstr(words, "Address already in use"))
-		(void)error_set(&n->failure, EADDRINUSE,
-				"UDP port %s is taken on bridge '%s': another %s server listens on "
-				"every interface; `ss -lunp` names it, give it interfaces of its own "
-				"(dnsmasq said: %s)",
-				strstr(words, "DHCP") ? "67" : "53", n->options->net->bridge,
-				strstr(words, "DHCP") ? "DHCP" : "DNS", words);
+		(void)error_set(
+			&n->failure, EADDRINUSE,
+			"UDP port %s is taken on bridge '%s': another %s server listens on "
+			"every interface; `ss -lunp` names it, give it interfaces of its own "
+			"(dnsmasq said: %s)",
+			strstr(words, "DHCP") ? "67" : "53", n->options->net->bridge,
+			strstr(words, "DHCP") ? "DHCP" : "DNS", words);
 	else
 		(void)error_set(&n->failure, ECONNRESET, "dnsmasq %s%s%s", how, *words ? ": " : "",
 				words);

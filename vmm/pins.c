@@ -65,14 +65,20 @@ char *vm_pins_encode(const struct vm_pins *pins)
 {
 	cleanup_json json_t *devices = json_object();
 	cleanup_json json_t *root = NULL;
+	cleanup_strbuf struct strbuf last_error = {0};
 
+	/* A path in it need not be UTF-8, which JSON is. */
+	if (pins->last_error)
+		strbuf_add_printable(&last_error, pins->last_error, strlen(pins->last_error), true);
+	if (last_error.failed)
+		return NULL;
 	for (size_t i = 0; devices && i < pins->n_devices; i++)
 		if (json_object_set_new(devices, pins->devices[i].key,
 					encode_device(&pins->devices[i])) < 0)
 			return NULL;
 	root = json_pack("{s:i s:s* s:s* s:b s:b s:s* s:O}", "version", STATE_VERSION, "machine",
 			 pins->machine, "cpu", pins->cpu, "tpm-used", pins->tpm_used, "crashed",
-			 pins->crashed, "last-error", pins->last_error, "devices", devices);
+			 pins->crashed, "last-error", last_error.data, "devices", devices);
 	return root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 }
 
@@ -84,9 +90,10 @@ static int decode_devices(json_t *devices, struct vm_pins *pins, struct error *e
 	json_object_foreach (devices, key, value) {
 		const char *mac = NULL;
 		struct vm_pin *pin;
-		int place, rc;
+		json_int_t place;
+		int rc;
 
-		if (json_unpack(value, "{s:i s?s}", "place", &place, "mac", &mac) < 0 ||
+		if (json_unpack(value, "{s:I s?s}", "place", &place, "mac", &mac) < 0 ||
 		    place < 0 || place > PLACE_MAX)
 			return error_set(err, EINVAL, "device '%s' is not as expected", key);
 		rc = vm_pins_add(pins, key, (unsigned)place, &pin, err);
@@ -102,16 +109,19 @@ static int decode_devices(json_t *devices, struct vm_pins *pins, struct error *e
 static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 {
 	const char *machine = NULL, *cpu = NULL, *last_error = NULL;
-	int version, tpm_used = 0, crashed = 0;
+	int tpm_used = 0, crashed = 0;
+	json_int_t version;
 	json_t *devices;
 
-	if (json_unpack(root, "{s:i s?s s?s s?b s?b s?s s:o}", "version", &version, "machine",
+	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s:o}", "version", &version, "machine",
 			&machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed", &crashed,
 			"last-error", &last_error, "devices", &devices) < 0 ||
 	    !json_is_object(devices))
 		return error_set(err, EINVAL, "not as expected");
 	if (version != STATE_VERSION)
-		return error_set(err, EINVAL, "made by another version of hvup (format %d)",
+		return error_set(err, EINVAL,
+				 "made by another version of hvup (format %" JSON_INTEGER_FORMAT
+				 ")",
 				 version);
 	pins->tpm_used = tpm_used;
 	pins->crashed = crashed;

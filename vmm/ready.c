@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "vmm/json.h"
 
 #include <errno.h>
@@ -12,14 +13,18 @@
 
 void ready_tell(int fd, const struct error *err)
 {
-	cleanup_json json_t *message =
-		err ? json_pack("{s:s s:i}", "error", err->text, "code", err->code)
-		    : json_pack("{s:b}", "ready", 1);
-	cleanup_free char *text =
-		message ? json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	cleanup_strbuf struct strbuf why = {0};
+	cleanup_json json_t *message = NULL;
+	cleanup_free char *text = NULL;
 
 	if (fd < 0)
 		return;
+	/* A path in it need not be UTF-8, which JSON is. */
+	if (err)
+		strbuf_add_printable(&why, err->text, strlen(err->text), true);
+	message = err ? json_pack("{s:s s:i}", "error", why.data ? why.data : "", "code", err->code)
+		      : json_pack("{s:b}", "ready", 1);
+	text = message ? json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	/* Whoever started us may have gone; then nobody needs to know. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (text)

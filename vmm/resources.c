@@ -239,22 +239,6 @@ static int execute(struct resources *r, struct error *err)
 	return 0;
 }
 
-static int find_firmware(struct resources *r, struct error *err)
-{
-	const struct spec_vm *vm = r->vm;
-	struct firmware_want want = {
-		.secure_boot = vm->firmware == SPEC_FIRMWARE_SECURE_BOOT,
-		.arch = host_arch(),
-		/* The alias stands for every version of it. */
-		.machine = str_eq(r->hw.machine, "q35") ? "pc-q35-0" : r->hw.machine,
-	};
-
-	if (vm->firmware != SPEC_FIRMWARE_UEFI && vm->firmware != SPEC_FIRMWARE_SECURE_BOOT)
-		return 0;
-	return error_wrap_if(err, firmware_find(NULL, &want, &r->firmware, err), "firmware: %s",
-			     spec_firmware_name(vm->firmware));
-}
-
 /* A TPM that a guest has sealed secrets in is never replaced in silence. */
 static int check_tpm(struct resources *r, struct error *err)
 {
@@ -282,7 +266,7 @@ static int prepare(struct resources *r, struct error *err)
 		return rc;
 	rc = hardware_assign(r->vm, r->kvm, &r->pins, &r->hw, err);
 	if (rc == 0)
-		rc = find_firmware(r, err);
+		rc = inspect_firmware(r->vm, r->hw.machine, &r->firmware, err);
 	if (rc == 0)
 		rc = check_tpm(r, err);
 	if (rc == 0)

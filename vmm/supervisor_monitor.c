@@ -225,8 +225,8 @@ void supervisor_boot(struct supervisor *s)
 		rc = qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS,
 				     on_chardevs, s, &err);
 		if (rc == 0)
-			rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0,
-					     FIRST_ANSWER_MS, on_adopted, s, &err);
+			rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
+					     on_adopted, s, &err);
 	} else {
 		if (!pins->cpu)
 			pins->cpu = strdup(s->res.hw.cpu);

@@ -155,7 +155,7 @@ unpack_packages()
 {
 	local package version file
 	mkdir -p "$1"
-	while IFS== read -r package version; do
+	while IFS="=" read -r package version; do
 		for file in "$cache/debs/${package}_${version//:/%3a}"_*.deb; do
 			[ -e "$file" ] || die "package $package=$version was not downloaded"
 			dpkg-deb -x "$file" "$1"

@@ -43,6 +43,7 @@ build_debian()
 	write_debian_settings "$settings"
 	unpack_packages "$stage"
 	say "installing a small Debian"
+	# shellcheck disable=SC2046 # one word, or none
 	mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${packages[*]}")" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -28,9 +28,12 @@ static inline void golden_expect(const char *name, const char *text)
 
 	assert_non_null(path);
 	assert_non_null(text);
-	if (getenv("HV_GOLDEN_UPDATE"))
-		assert_int_equal(
-			file_write_volatile(AT_FDCWD, path, text, strlen(text), 0644, NULL), 0);
+	if (getenv("HV_GOLDEN_UPDATE")) {
+		cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+		assert_true(fd >= 0);
+		assert_int_equal(file_write_all(fd, text, strlen(text), NULL), 0);
+	}
 	if (file_read(AT_FDCWD, path, 1024 * 1024, &wanted, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_string_equal(text, wanted);

@@ -92,6 +92,19 @@ static void test_round_trip(void **state)
 	vm_pins_free(&pins);
 }
 
+/* A path in the last error need not be UTF-8; the file is written all the same. */
+static void test_last_error_that_is_not_utf8(void **state)
+{
+	struct vm_pins pins = {.last_error = (char *)"open '/srv/\xff.iso'"}, back = {0};
+	cleanup_free char *text = vm_pins_encode(&pins);
+
+	(void)state;
+	assert_non_null(text);
+	assert_int_equal(vm_pins_decode(text, &back, NULL), 0);
+	assert_string_equal(back.last_error, "open '/srv/\\xff.iso'");
+	vm_pins_free(&back);
+}
+
 static void test_load_and_save(void **state)
 {
 	char dir[] = "/tmp/hv-test-pins-XXXXXX";
@@ -216,9 +229,12 @@ static void test_unknown_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_load_and_save),
-		cmocka_unit_test(test_cut_short),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_load_and_save),
+		cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_last_error_that_is_not_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
