@@ -44,7 +44,7 @@ struct up {
 	size_t n_net_jobs, n_vm_jobs;
 	bool *started; /* of each: by this call */
 	unsigned tries_left;
-	bool told_slow;
+	bool probed, told_slow;
 };
 
 static bool needs_start(const struct up *u, size_t i)
@@ -273,8 +273,12 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 	rc = look(u);
 	if (rc == 0)
 		rc = make_jobs(u);
-	if (rc == 0 && u->n_vm_jobs)
+	if (rc == 0 && u->n_vm_jobs) {
+		if (!u->probed)
+			host_probe(&u->host);
+		u->probed = true;
 		rc = inspect(u);
+	}
 	if (rc)
 		return rc;
 	rc = start(u, 0, u->n_net_jobs, deadline_usec);
@@ -296,7 +300,6 @@ static int bring_up(struct up *u, const struct wait_condition *condition, uint64
 {
 	int rc, waited;
 
-	host_probe(&u->host);
 	for (u->tries_left = TRIES - 1;; u->tries_left--) {
 		rc = try_start(u, deadline_usec);
 		if (rc != -EAGAIN)

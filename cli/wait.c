@@ -216,7 +216,12 @@ static int sleep_until_change(struct waiting *w, struct progress *progress, uint
 	return 0;
 }
 
-static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *err)
+static int look(struct waiting *w, struct error *err)
+{
+	return w->vm ? look_at_vm(w, err) : look_at_network(w, err);
+}
+
+static int watch_until(struct waiting *w, uint64_t deadline_usec, struct error *err)
 {
 	struct progress progress;
 	int rc;
@@ -228,7 +233,7 @@ static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *e
 	do {
 		/* Watched before it is looked at: no change is missed. */
 		watch_folders(w);
-		rc = w->vm ? look_at_vm(w, err) : look_at_network(w, err);
+		rc = look(w, err);
 		if (rc == 0)
 			rc = sleep_until_change(w, &progress, deadline_usec, err);
 		else if (rc > 0)
@@ -236,6 +241,17 @@ static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *e
 	} while (rc == 0);
 	progress_end(&progress);
 	close(w->inotify);
+	return rc;
+}
+
+static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *err)
+{
+	/* Closing an inotify descriptor takes the kernel some ten milliseconds:
+	 * what holds already does not need one. */
+	int rc = look(w, err);
+
+	if (rc == 0)
+		rc = watch_until(w, deadline_usec, err);
 	close_fd(&w->log_fd);
 	strbuf_free(&w->tail);
 	return error_wrap_if(err, rc < 0 ? rc : 0, "%s '%s'", w->object, w->name);

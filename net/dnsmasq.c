@@ -64,6 +64,17 @@ static bool is_host_name(const char *s)
 	return true;
 }
 
+/* What dnsmasq takes for something else than a name behind a MAC: the wish to
+ * ignore that host, or a lease time. */
+static bool is_hosts_word(const char *s)
+{
+	size_t digits = strspn(s, "0123456789");
+
+	if (str_eq(s, "ignore") || str_eq(s, "infinite"))
+		return true;
+	return digits && (!s[digits] || (strchr("smhdwSMHDW", s[digits]) && !s[digits + 1]));
+}
+
 void net_dnsmasq_hosts(const struct net_host *hosts, size_t n, struct strbuf *ret_text)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -74,7 +85,7 @@ void net_dnsmasq_hosts(const struct net_host *hosts, size_t n, struct strbuf *re
 			    h->mac[2], h->mac[3], h->mac[4], h->mac[5]);
 		if (h->has_address)
 			strbuf_addf(ret_text, ",%s", text_of(h->address, address));
-		if (is_host_name(h->name))
+		if (is_host_name(h->name) && !is_hosts_word(h->name))
 			strbuf_addf(ret_text, ",%s", h->name);
 		strbuf_addf(ret_text, "\n");
 	}

@@ -46,14 +46,19 @@ static void test_empty(void **state)
 static void test_syntax(void **state)
 {
 	static const struct fault_row rows[] = {
-		{"vms: {a: {cpus: 1}\n", "x"},
-		{"vms:\n  a: {}\n b: {}\n", "x"},
-		{"vms:\n\ta: {}\n", "x"},
-		{"vms: \"a\n", "x"},
-		{"vms: *none\n", "x"},
-		{"vms: {}\n---\npools: {}\n", "2:1: a second document; one file holds one\n"},
-		{"vms: {}\n...\n{\n", "x"},
-		{"%YAML 9.9\n---\n{}\n", "x"},
+		{"vms: {a: {cpus: 1}\n", "2:1: not YAML: did not find expected ',' or '}' "
+					 "while parsing a flow mapping that begins in line 1\n"},
+		{"vms:\n  a: {}\n b: {}\n",
+		 "3:2: not YAML: did not find expected key "
+		 "while parsing a block mapping that begins in line 1\n"},
+		{"vms:\n\ta: {}\n", "2:1: not YAML: found character that cannot start any token "
+				    "while scanning for the next token that begins in line 2\n"},
+		{"vms: \"a\n", "2:1: not YAML: found unexpected end of stream "
+			       "while scanning a quoted scalar that begins in line 1\n"},
+		{"vms: *none\n", "1:6: not YAML: found undefined alias\n"},
+		{"vms: {}\n---\npools: {}\n", "3:1: a second document; one file holds one\n"},
+		{"vms: {}\n...\n{\n", "3:1: not YAML: did not find expected <document start>\n"},
+		{"%YAML 9.9\n---\n{}\n", "1:1: not YAML: found incompatible YAML document\n"},
 	};
 
 	(void)state;
@@ -69,15 +74,15 @@ static void test_bytes(void **state)
 	} rows[] = {
 #define ROW(text, faults) {text, sizeof(text) - 1, faults}
 		/* Latin-1, a sequence that the end cuts, overlong, a surrogate. */
-		ROW("vms:\n  b\xe9ta: {}\n", "x"),
-		ROW("vms: {}\n# \xe2\x82", "x"),
-		ROW("# \xc0\xaf\n", "x"),
-		ROW("#\n# \xed\xa0\x80\n", "x"),
+		ROW("vms:\n  b\xe9ta: {}\n", "2:5: not YAML: invalid trailing UTF-8 octet\n"),
+		ROW("vms: {}\n# \xe2\x82", "2:3: not YAML: incomplete UTF-8 octet sequence\n"),
+		ROW("# \xc0\xaf\n", "1:3: not YAML: invalid length of a UTF-8 sequence\n"),
+		ROW("#\n# \xed\xa0\x80\n", "2:3: not YAML: invalid Unicode character\n"),
 		/* Bytes that are no text at all. */
 		ROW("\x7f"
 		    "ELF\x02\x01\x01\0\0\0",
-		    "x"),
-		ROW("vms: {}\n\0vms: {}\n", "x"),
+		    "1:1: not YAML: control characters are not allowed\n"),
+		ROW("vms: {}\n\0vms: {}\n", "2:1: not YAML: control characters are not allowed\n"),
 		ROW("vms: {a: {cmdline: \"a\\0b\", kernel: /k}}\n", "1:20: text with a NUL byte\n"),
 		/* Marks of byte order, and UTF-16 by one, which YAML allows. */
 		ROW("\xef\xbb\xbfvms: {}\n", ""),
@@ -103,10 +108,10 @@ static void test_deep(void **state)
 		size_t depth;
 		const char *faults;
 	} rows[] = {
-		{18, "1:17: cmdline: has to be text, not a list\n"},
-		{19, "1:35: nested too deeply\n"},
-		{900, "1:35: nested too deeply\n"},
-		{1000000, "x"},
+		{18, "1:20: cmdline: has to be text, not a list\n"},
+		{19, "1:38: nested too deeply\n"},
+		{900, "1:38: nested too deeply\n"},
+		{1000000, "1:38: nested too deeply\n"},
 	};
 
 	(void)state;
@@ -134,15 +139,45 @@ static void test_alias_bomb(void **state)
 			strbuf_addf(&b, "%s*a%d", j ? ", " : "", i - 1);
 		strbuf_addf(&b, "]\n");
 	}
-	assert_faults(b.data, b.len, "x");
+	assert_faults(b.data, b.len, "1:22: too many entries\n");
+}
+
+/* The kinds of depth and number at which libyaml alone takes for ever. */
+static void test_libyaml_is_spared(void **state)
+{
+	static const struct {
+		const char *first, *again;
+		size_t n;
+		const char *faults;
+	} rows[] = {
+		{"vms: ", "[", 2000000, "1:26: nested too deeply\n"},
+		{"vms: ", "{a: ", 500000, "1:83: nested too deeply\n"},
+		{"", "? ", 1000000, "1:43: nested too deeply\n"},
+		{"", "- ", 1000000, "1:43: nested too deeply\n"},
+	};
+	cleanup_strbuf struct strbuf anchors = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup_strbuf struct strbuf b = {0};
+
+		strbuf_addf(&b, "%s", rows[i].first);
+		repeat(&b, rows[i].again, rows[i].n);
+		assert_faults(b.data, b.len, rows[i].faults);
+	}
+	strbuf_addf(&anchors, "vms: [\n");
+	for (int i = 0; i < 90000; i++)
+		strbuf_addf(&anchors, "&a%d x,\n", i);
+	strbuf_addf(&anchors, "]\n");
+	assert_faults(anchors.data, anchors.len, "1002:1: too many anchors\n");
 }
 
 static void test_alias_cycle(void **state)
 {
 	static const struct fault_row rows[] = {
-		{"vms: &a\n  b: *a\n", "x"},
-		{"pools: &a [*a, *a]\n", "x"},
-		{"? &a [*a]\n: x\n", "x"},
+		{"vms: &a\n  b: *a\n", "2:3: nested too deeply\n"},
+		{"pools: &a [*a, *a]\n", "1:8: nested too deeply\n"},
+		{"? &a [*a]\n: x\n", "1:3: nested too deeply\n"},
 	};
 
 	(void)state;
@@ -157,7 +192,7 @@ static void test_many(void **state)
 	strbuf_addf(&entries, "pools: [");
 	repeat(&entries, "a,", 100000);
 	strbuf_addf(&entries, "]\n");
-	assert_faults(entries.data, entries.len, "x");
+	assert_faults(entries.data, entries.len, "1:200003: too many entries\n");
 
 	strbuf_addf(&text, "vms: {a: {kernel: /k, cmdline: ");
 	repeat(&text, "x", 4096);
@@ -214,7 +249,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_alias_bomb),     cmocka_unit_test(test_alias_cycle),
 		cmocka_unit_test(test_many),           cmocka_unit_test(test_many_faults),
-		cmocka_unit_test(test_many_documents),
+		cmocka_unit_test(test_many_documents), cmocka_unit_test(test_libyaml_is_spared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

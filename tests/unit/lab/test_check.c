@@ -165,7 +165,8 @@ static void test_all_at_once(void **state)
 		"  p: {memory: 60X, tpm: maybe}\n"
 		"vms:\n"
 		"  a/b: {cpus: 0}\n"
-		"  c: {profile: p, uuid: 4c82c973-7299-468e-bf15-d442ee681475, nics: [{network: x}]}\n"
+		"  c: {profile: p, uuid: 4c82c973-7299-468e-bf15-d442ee681475,"
+		" nics: [{network: x}]}\n"
 		"  d: {uuid: 4c82c973-7299-468e-bf15-d442ee681475, colour: red}\n",
 		"2:3: network 'n': dhcp: 10.0.9.1-10.0.9.2 is not inside of the subnet of "
 		"10.0.0.1/24\n"

@@ -31,7 +31,8 @@ static void test_compact(void **state)
 {
 	(void)state;
 	assert_the_lab(parse_lab(
-		"{\"networks\":{\"lab-net\":{\"bridge\":\"virbr56\",\"address\":\"192.168.56.1/24\","
+		"{\"networks\":{\"lab-net\":{\"bridge\":\"virbr56\","
+		"\"address\":\"192.168.56.1/24\","
 		"\"nat\":true}},\"pools\":{\"p\":{\"path\":\"/p\"}},\"profiles\":{},"
 		"\"vms\":{\"dc01\":{\"cpus\":2,\"memory\":\"2G\",\"disks\":[{\"volume\":"
 		"\"p/dc01.qcow2\",\"size\":\"60G\"}],\"nics\":[{\"network\":\"lab-net\"}],"
@@ -68,12 +69,12 @@ static void test_faults(void **state)
 {
 	static const struct fault_row rows[] = {
 		{"{\"vms\":{\"a\":{\"cpus\":\"2\"}}}",
-		 "1:20: cpus: '2' is not a number from 1 to 255\n"},
+		 "1:21: cpus: '2' is not a number from 1 to 255\n"},
 		{"{\"vms\":{\"a\":{\"memory\":\"60X\"}}}",
-		 "1:22: memory: '60X' is not a size: bytes, or a number with K, M, G or T, as in "
+		 "1:23: memory: '60X' is not a size: bytes, or a number with K, M, G or T, as in "
 		 "60G\n"},
 		{"{\"vms\":{\"a\":{\"cpu\":null}}}",
-		 "1:19: cpu: has no value; it has to be word\n"},
+		 "1:20: cpu: has no value; it has to be word\n"},
 	};
 
 	(void)state;

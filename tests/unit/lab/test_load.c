@@ -91,7 +91,7 @@ static void test_faults_of_all_files(void **state)
 	put(s, "b.yaml", "vms: {}\n---\n{}\n");
 	faults = faults_in(s);
 	assert_string_equal(faults, "a.yaml:1:16: tpm: '7' is not true or false\n"
-				    "b.yaml:2:1: a second document; one file holds one\n"
+				    "b.yaml:3:1: a second document; one file holds one\n"
 				    "c.yaml:1:17: cpus: '0' is not a number from 1 to 255\n");
 }
 

@@ -269,6 +269,35 @@ static void test_bound_of_output(void **state)
 	peer_close(&p);
 }
 
+/* What was sent is no longer counted. */
+static void test_much_output_in_all(void **state)
+{
+	cleanup_free char *blob = malloc(1024 * 1024 + 1);
+	struct outcome o = {0};
+	struct peer p;
+
+	(void)state;
+	assert_non_null(blob);
+	memset(blob, 'x', 1024 * 1024);
+	blob[1024 * 1024] = '\0';
+	peer_ready(&p);
+	for (int i = 1; i <= 20; i++) {
+		cleanup_free char *answer = str_printf("{\"return\": {}, \"id\": %d}\n", i);
+
+		o.peer = &p;
+		assert_int_equal(qmp_client_call(p.client, "x", json_pack("{s:s}", "blob", blob),
+						 NULL, 0, 0, peer_on_reply, &o, NULL),
+				 0);
+		do
+			peer_spin(&p);
+		while (*peer_heard(&p));
+		peer_say(&p, answer);
+		assert_int_equal(o.n, i);
+	}
+	outcome_clear(&o);
+	peer_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_calls_from_callbacks),
 		cmocka_unit_test(test_bound_of_pending_calls),
 		cmocka_unit_test(test_bound_of_output),
+		cmocka_unit_test(test_much_output_in_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,29 @@ static void test_with_the_first_byte(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Alone in one send: a reader that takes all there is finds nothing behind it. */
+static void test_nothing_behind_them_in_one_read(void **state)
+{
+	struct outcome o[2] = {0};
+	struct stat st;
+	int fd = make_fd(&st), got[FD_PASS_MAX];
+	size_t n_fds = 0;
+	char text[4096];
+	struct peer p;
+
+	(void)state;
+	peer_ready(&p);
+	call_with(&p, "add-fd", &fd, 1, 0, &o[0]);
+	call_with(&p, "behind", NULL, 0, 0, &o[1]);
+	close(fd);
+	peer_spin(&p);
+	assert_int_equal(fd_receive(p.fd, text, sizeof(text), got, &n_fds, NULL), 1);
+	assert_int_equal(text[0], '{');
+	assert_int_equal(n_fds, 1);
+	close(got[0]);
+	peer_close(&p);
+}
+
 static void test_second_is_held_until_the_first_is_answered(void **state)
 {
 	struct outcome o[4] = {0};
@@ -280,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_with_the_first_byte),
+		cmocka_unit_test(test_nothing_behind_them_in_one_read),
 		cmocka_unit_test(test_second_is_held_until_the_first_is_answered),
 		cmocka_unit_test(test_timeout_lets_the_second_go),
 		cmocka_unit_test(test_queued_before_the_handshake),

@@ -36,6 +36,7 @@ static void test_nothing_before_the_negotiation(void **state)
 		"{\"exec-oob\": \"echo\", \"id\": 7}\r\n",
 		"{\"execute\": \"hv-kill\", \"arguments\": {}, \"id\": 7}\r\n",
 	};
+	json_t *event = json_pack("{s:s}", "event", "STOP");
 	cleanup_close int fd = -1;
 	struct control_peer p;
 
@@ -53,7 +54,8 @@ static void test_nothing_before_the_negotiation(void **state)
 	}
 	assert_int_equal(p.n_commands, 0);
 	/* Events are for those who have negotiated. */
-	control_server_broadcast(p.server, json_object());
+	control_server_broadcast(p.server, event);
+	json_decref(event);
 	control_peer_spin(&p);
 	assert_string_equal(control_peer_heard(fd), "");
 	control_peer_say(&p, fd, NEGOTIATE "{\"execute\": \"echo\"}\r\n");

@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# For benchmarks: ratios of things measured side by side, alternating, in one run. A benchmark prints
+# a line per figure and fails where a bound is passed.
+bench_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+HV_BUILD=${HV_BUILD:-$bench_folder/../build/bench}
+if [ -z "${HV_TEST_INSIDE:-}" ] && [ ! -x "$HV_BUILD/cli/hv" ]; then
+	meson setup -Dbuildtype=release "$HV_BUILD" "$bench_folder/.." >/dev/null &&
+		ninja -C "$HV_BUILD" >/dev/null || exit 1
+fi
+# shellcheck source=tests/integration/lib.sh
+. "$bench_folder/../tests/integration/lib.sh"
+
+rounds=${ROUNDS:-15}
+
+now() { echo "${EPOCHREALTIME/./}"; }
+
+# Microseconds that a command takes, into the variable $1.
+timed()
+{
+	local -n ret=$1
+	local begin
+	shift
+	begin=${EPOCHREALTIME/./}
+	"$@" >/dev/null 2>"$work/stderr" || { note "$* failed" "$(cat "$work/stderr")"; exit 1; }
+	ret=$((${EPOCHREALTIME/./} - begin))
+}
+
+# Statistics of numbers, one a line.
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+ms() { awk -v v="$1" 'BEGIN { printf "%.1f", v / 1000 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+
+# figure "what" VALUE "unit" BOUND: at most.
+figure()
+{
+	local within
+	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print a <= b ? 0 : 1 }')
+	result "$within" "$1: $2 $3 (at most $4)"
+}
+
+# at_least "what" VALUE "unit" BOUND
+at_least()
+{
+	local within
+	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print a >= b ? 0 : 1 }')
+	result "$within" "$1: $2 $3 (at least $4)"
+}
