@@ -36,7 +36,7 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 figure()
 {
 	local within
-	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print a <= b ? 0 : 1 }')
+	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print (a <= b ? 0 : 1) }')
 	result "$within" "$1: $2 $3 (at most $4)"
 }
 
@@ -44,6 +44,6 @@ figure()
 at_least()
 {
 	local within
-	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print a >= b ? 0 : 1 }')
+	within=$(awk -v a="$2" -v b="$4" 'BEGIN { print (a >= b ? 0 : 1) }')
 	result "$within" "$1: $2 $3 (at least $4)"
 }

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * Each client is a small machine: bytes in, lines out of the framer, each line
+ * Each client is a small machine: bytes in, JSON values out of the splitter, each
  * one request. A request becomes a control_call, which holds the id and points
  * to its client; when the client goes first, the pointer is cut and the answer,
  * whenever it comes, is dropped. So handlers never have to know.
@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "qmp/framer.h"
+#include "qmp/splitter.h"
 #include "vmm/json.h"
 
 #include <errno.h>
@@ -47,11 +47,12 @@ struct control_client {
 	unsigned number;
 	int fd;
 	sd_event_source *source;
-	struct qmp_framer *framer;
+	struct qmp_splitter *splitter;
 	struct strbuf output;
 	struct control_call *calls;
 	size_t n_calls;
 	bool negotiated, broken;
+	bool ended; /* it asks no more, and waits for answers */
 	int fds[FD_PASS_MAX]; /* for the next request */
 	size_t n_fds;
 };
@@ -95,7 +96,7 @@ static void client_free(struct control_client *c)
 	sd_event_source_disable_unref(c->source);
 	client_close_fds(c);
 	close_fd(&c->fd);
-	qmp_framer_free(c->framer);
+	qmp_splitter_free(c->splitter);
 	strbuf_free(&c->output);
 	if (server->handlers.gone)
 		server->handlers.gone(c->number, server->handlers.arg);
@@ -117,9 +118,12 @@ static void client_write(struct control_client *c)
 		else
 			strbuf_consume(&c->output, (size_t)n);
 	}
+	/* One that asks no more is seen to once more when it was told all. */
 	if (c->source)
-		(void)sd_event_source_set_io_events(c->source,
-						    EPOLLIN | (c->output.len ? EPOLLOUT : 0U));
+		(void)sd_event_source_set_io_events(
+			c->source,
+			(c->ended ? 0U : EPOLLIN) |
+				(c->output.len || (c->ended && !c->n_calls) ? EPOLLOUT : 0U));
 }
 
 /* Queues a message; it is broken afterwards where it cannot keep up. The client
@@ -162,8 +166,11 @@ static void call_free(struct control_call *call)
 	while (*link != call)
 		link = &(*link)->next;
 	*link = call->next;
-	if (call->client)
+	if (call->client) {
 		call->client->n_calls--;
+		if (call->client->ended)
+			client_write(call->client);
+	}
 	call->server->n_calls--;
 	json_decref(call->id);
 	free(call);
@@ -258,13 +265,13 @@ static void client_handle_request(struct control_client *c, json_t *request)
 	}
 }
 
-static void client_handle_line(struct control_client *c, const char *line, size_t len)
+static void client_handle_value(struct control_client *c, const char *text, size_t len)
 {
 	cleanup_json json_t *request = NULL;
 	json_error_t fault;
 	char desc[256];
 
-	request = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+	request = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
 	if (request) {
 		client_handle_request(c, request);
 	} else {
@@ -278,13 +285,14 @@ static void client_handle_line(struct control_client *c, const char *line, size_
 
 static int client_push(struct control_client *c, const char *data, size_t size)
 {
-	const char *line;
+	const char *value;
 	size_t len;
-	int rc = qmp_framer_push(c->framer, data, size);
 
-	while (!c->broken && qmp_framer_next(c->framer, &line, &len))
-		client_handle_line(c, line, len);
-	return rc;
+	(void)qmp_splitter_push(c->splitter, data, size);
+	while (!c->broken && qmp_splitter_next(c->splitter, &value, &len))
+		client_handle_value(c, value, len);
+	/* Tells whether the splitter has failed meanwhile. */
+	return qmp_splitter_push(c->splitter, NULL, 0);
 }
 
 /* Reads once. False at the end. */
@@ -330,8 +338,16 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)fd;
 	if (revents & EPOLLOUT)
 		client_write(c);
-	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (!c->ended && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		alive = client_read(c);
+	/* It may have hung up on one side only, as socat does at the end of its
+	 * input. */
+	if (!alive && !(revents & (EPOLLHUP | EPOLLERR)) && (c->n_calls || c->output.len)) {
+		c->ended = alive = true;
+		client_write(c);
+	}
+	if (c->ended && (revents & (EPOLLHUP | EPOLLERR) || (!c->n_calls && !c->output.len)))
+		alive = false;
 	if (!alive || c->broken)
 		client_free(c);
 	return 0;
@@ -352,7 +368,7 @@ static void client_add(struct control_server *server, int fd)
 	c->next = server->clients;
 	server->clients = c;
 	server->n_clients++;
-	if (qmp_framer_new(REQUEST_MAX, &c->framer) < 0 ||
+	if (qmp_splitter_new(REQUEST_MAX, &c->splitter) < 0 ||
 	    sd_event_add_io(server->event, &c->source, fd, EPOLLIN, on_client, c) < 0) {
 		client_free(c);
 		return;
