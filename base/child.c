@@ -172,6 +172,7 @@ int child_signal(const struct child *c, int sig, struct error *err)
 int child_wait(struct child *c, int timeout_ms, int *ret_status, struct error *err)
 {
 	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+	siginfo_t info = {0};
 	int status = 0, rc;
 
 	if (c->pidfd < 0)
@@ -185,8 +186,12 @@ int child_wait(struct child *c, int timeout_ms, int *ret_status, struct error *e
 		return error_set(err, ETIMEDOUT, "process %d still runs", (int)c->pid);
 	/* ECHILD: it is not a child of ours, its end is all there is to know. */
 	do
-		rc = waitpid(c->pid, &status, 0);
+		rc = waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED);
 	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		status = info.si_code == CLD_EXITED
+				 ? info.si_status << 8
+				 : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
 	close_fd(&c->pidfd);
 	c->pid = 0;
 	if (ret_status)

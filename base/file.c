@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,12 +205,17 @@ static int lock_file(int dirfd, const char *name, int how, int *ret_fd, struct e
 		cleanup_close int fd =
 			openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		struct stat mine, current;
+		int rc;
 
 		if (fd < 0)
 			return error_errno(err, errno, "open lock '%s'", name);
-		if (flock(fd, how) < 0)
-			return errno == EWOULDBLOCK ? -EWOULDBLOCK
-						    : error_errno(err, errno, "lock '%s'", name);
+		do
+			rc = fcntl(fd, how, &(struct flock){.l_type = F_WRLCK});
+		while (rc < 0 && errno == EINTR);
+		if (rc < 0)
+			return errno == EAGAIN || errno == EACCES
+				       ? -EWOULDBLOCK
+				       : error_errno(err, errno, "lock '%s'", name);
 		if (fstat(fd, &mine) < 0)
 			return error_errno(err, errno, "stat lock '%s'", name);
 		/* The last holder may have unlinked it while we opened it. */
@@ -225,20 +229,21 @@ static int lock_file(int dirfd, const char *name, int how, int *ret_fd, struct e
 
 int file_lock(int dirfd, const char *name, int *ret_fd, struct error *err)
 {
-	return lock_file(dirfd, name, LOCK_EX | LOCK_NB, ret_fd, err);
+	return lock_file(dirfd, name, F_OFD_SETLK, ret_fd, err);
 }
 
 int file_lock_wait(int dirfd, const char *name, int *ret_fd, struct error *err)
 {
-	return lock_file(dirfd, name, LOCK_EX, ret_fd, err);
+	return lock_file(dirfd, name, F_OFD_SETLKW, ret_fd, err);
 }
 
 bool file_is_locked(int dirfd, const char *name)
 {
 	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct flock lock = {.l_type = F_WRLCK};
 
-	/* A shared probe: two that ask at once do not see each other. */
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	/* Asks, and takes nothing: who asks is in nobody's way. */
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 char *file_find_program(const char *program)

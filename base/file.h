@@ -46,7 +46,7 @@ int file_remove_tree(int dirfd, const char *name, struct error *err);
 int file_remove_entries(int dirfd, const char *except, struct error *err);
 
 /*
- * Takes an exclusive flock() on dirfd/name, creating it. Never blocks:
+ * Takes an exclusive lock (of the open file, F_OFD_SETLK) on dirfd/name, creating it. Never blocks:
  * -EWOULDBLOCK (err untouched) where another open file holds it. The holder may unlink
  * the file before it lets go: the lock taken is always on the file that the
  * name stands for now. Closing *ret_fd releases it.

@@ -15,14 +15,14 @@
 struct error;
 
 struct paths {
-	const char *config; /* a file or a folder; absolute */
+	const char *config; /* a file or a folder; may be relative */
 	const char *state; /* absolute */
 	const char *run; /* absolute */
 };
 
 /* Reads the environment; config_override (may be NULL) wins over $HV_CONFIG.
- * The strings are owned by the environment or static. A relative path is an
- * error. */
+ * The strings are owned by the environment or static. A state or run folder that
+ * is not absolute is an error. */
 int paths_init(struct paths *ret_paths, const char *config_override, struct error *err);
 
 enum paths_kind { PATHS_VM, PATHS_NET };
