@@ -8,18 +8,14 @@
 #include "jail/spawn.h"
 
 #include "base/error.h"
+#include "jail/mounts.h"
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { JAIL_FOLDER_TARGET = 3 };
 
 static int limit(int resource, rlim_t value)
 {
@@ -28,37 +24,10 @@ static int limit(int resource, rlim_t value)
 	return setrlimit(resource, &r) < 0 ? -errno : 0;
 }
 
-/* By descriptor, so no folder above it has to let the new user through. The
- * child's descriptors are in place already: the folder is the last of them. It
- * is cloned before the namespace changes, for it belongs to the old one. */
-static int mount_folder(const struct jail_spec *spec, const char **ret_what)
-{
-	int tree;
-
-	if (spec->folder_fd < 0)
-		return 0;
-	*ret_what = "take its folder";
-	tree = open_tree(JAIL_FOLDER_TARGET, "",
-			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (tree < 0)
-		return -errno;
-	*ret_what = "make a mount namespace";
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -errno;
-	*ret_what = "mount its folder";
-	if (move_mount(tree, "", AT_FDCWD, JAIL_FOLDER, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
-	    mount(NULL, JAIL_FOLDER, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  NULL) < 0)
-		return -errno;
-	(void)close(tree);
-	(void)close(JAIL_FOLDER_TARGET);
-	return 0;
-}
-
 static int change_identity(const struct jail_spec *spec, const char **ret_what)
 {
 	*ret_what = "drop the supplementary groups";
-	if (setgroups(spec->extra_group ? 1 : 0, &spec->extra_group) < 0)
+	if (setgroups(0, NULL) < 0)
 		return -errno;
 	*ret_what = "change the group";
 	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
@@ -101,7 +70,7 @@ static int confine(const void *arg, const char **ret_what)
 	if (rc == 0)
 		rc = limit(RLIMIT_NOFILE, spec->nofile ? spec->nofile : 1024);
 	if (rc == 0)
-		rc = mount_folder(spec, ret_what);
+		rc = jail_mount(spec, ret_what);
 	if (rc < 0)
 		return rc;
 	/* The bounding set keeps what is wanted, else ambient ones would be
@@ -132,6 +101,9 @@ int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct err
 				 spec->program);
 	if (spec->folder_fd >= 0 && spec->n_fds)
 		return error_set(err, EINVAL, "start '%s': a folder or descriptors, not both",
+				 spec->program);
+	if (spec->folder_fd >= 0 && spec->device)
+		return error_set(err, EINVAL, "start '%s': a folder or a device, not both",
 				 spec->program);
 	return child_spawn(
 		&(struct child_spec){

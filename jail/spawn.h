@@ -32,7 +32,9 @@ struct jail_spec {
 	char *const *argv;
 	uid_t uid; /* never 0 */
 	gid_t gid; /* never 0 */
-	gid_t extra_group; /* one supplementary group; 0: none */
+	/* A character device ("/dev/kvm") that the user may open, by a node of
+	 * its own in a mount namespace of its own; NULL: none. */
+	const char *device;
 	int caps[JAIL_CAPS_MAX]; /* CAP_… to keep, also across exec */
 	size_t n_caps;
 	const struct child_fd *fds;

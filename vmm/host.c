@@ -6,8 +6,9 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -47,15 +48,30 @@ static bool cpu_runs_guests(void)
 	return false;
 }
 
+/* Every kernel since 5.0 has them; a KVM that is not the kernel's may not. */
+static bool kvm_has_hyperv(int kvm_fd)
+{
+#if defined(__x86_64__)
+	static const int needed[] = {KVM_CAP_HYPERV_SYNIC2, KVM_CAP_HYPERV_VP_INDEX,
+				     KVM_CAP_HYPERV_TLBFLUSH, KVM_CAP_HYPERV_SEND_IPI};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i]) <= 0)
+			return false;
+	return true;
+#else
+	(void)kvm_fd;
+	return false;
+#endif
+}
+
 static void probe_kvm(struct host *host)
 {
 	cleanup_close int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	struct stat st;
 
 	host->kvm_device = fd >= 0;
 	host->kvm = fd >= 0 && cpu_runs_guests();
-	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0006) != 0006)
-		host->kvm_group = st.st_gid;
+	host->hyperv = fd >= 0 && kvm_has_hyperv(fd);
 }
 
 void host_probe(struct host *ret_host)

@@ -12,8 +12,8 @@ struct host {
 	bool root;
 	bool tun; /* /dev/net/tun is there */
 	bool kvm_device; /* /dev/kvm opens */
+	bool hyperv; /* and its KVM has what Hyper-V enlightenments need */
 	bool kvm; /* and runs guests: the CPU has vmx or svm, or is aarch64 */
-	gid_t kvm_group; /* of /dev/kvm; 0: none needed */
 	uint64_t memory_bytes; /* of the host; 0: unknown */
 };
 

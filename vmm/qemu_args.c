@@ -100,7 +100,7 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	strv_add(argv, in->kvm ? "kvm" : "tcg");
 	strv_add(argv, "-cpu");
 	strv_addf(argv, "%s%s", in->hw->cpu,
-		  in->kvm && vm->hyperv
+		  in->hyperv
 			  ? ",hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,"
 			    "hv-runtime=on,hv-synic=on,hv-stimer=on,hv-frequencies=on,hv-time=on,"
 			    "hv-tlbflush=on,hv-ipi=on,hv-reset=on"

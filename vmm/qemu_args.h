@@ -26,6 +26,7 @@ struct qemu_inputs {
 	const struct spec_vm *vm;
 	const struct hardware *hw;
 	bool kvm;
+	bool hyperv; /* enlightenments: asked for, and this host's KVM has them */
 	bool smm; /* the firmware needs SMM and secure pflash */
 	bool code_qcow2; /* format of the firmware's code; NVRAM is qcow2 always */
 	struct qemu_fds fds;

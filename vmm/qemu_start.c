@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "jail/spawn.h"
 #include "tpm/swtpm.h"
 #include "vmm/qemu_args.h"
@@ -127,7 +128,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.argv = argv,
 				.uid = uid,
 				.gid = uid,
-				.extra_group = r->kvm ? r->host->kvm_group : 0,
+				.device = r->kvm ? "/dev/kvm" : NULL,
 				.fds = map->v,
 				.n_fds = map->n,
 				.stderr_fd = err_write,
@@ -154,10 +155,15 @@ int qemu_start(struct resources *r, struct error *err)
 		return error_oom(err);
 	if (n_lists > FD_MAP_MAX - 16)
 		return error_set(err, E2BIG, "too many disks, CDs and NICs (%zu)", n_lists);
+	if (r->kvm && vm->hyperv && !r->host->hyperv)
+		log_warning("vm '%s': this host's KVM has no Hyper-V enlightenments: the guest "
+			    "goes without",
+			    vm->name);
 	in = (struct qemu_inputs){
 		.vm = vm,
 		.hw = &r->hw,
 		.kvm = r->kvm,
+		.hyperv = r->kvm && vm->hyperv && r->host->hyperv,
 		.smm = r->firmware.smm,
 		.code_qcow2 = r->firmware.code_qcow2,
 		.fds =

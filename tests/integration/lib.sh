@@ -173,6 +173,16 @@ host_state()
 	cut -d ' ' -f 5 /proc/self/mountinfo | sort
 }
 
+# settled "what" STATE: the host comes to that state by itself, within ten seconds.
+settled()
+{
+	local until=$((SECONDS + 10))
+	while [ "$(host_state)" != "$2" ] && [ "$SECONDS" -lt "$until" ]; do
+		sleep 0.1
+	done
+	is "$1" "$(host_state)" "$2"
+}
+
 typed=0
 # in_guest VM COMMAND: runs it in the shell on the guest's console; prints what it said, returns its
 # status.

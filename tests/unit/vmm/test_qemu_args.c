@@ -173,7 +173,7 @@ static void test_windows(void **state)
 	m.vm.n_cdroms = 2;
 	m.vm.n_nics = 2;
 	m.nics[0].model = m.nics[1].model = SPEC_NIC_E1000E;
-	m.in.kvm = m.in.smm = true;
+	m.in.kvm = m.in.hyperv = m.in.smm = true;
 	m.in.fds.code = 10;
 	m.in.fds.vars = 11;
 	m.in.fds.tpm = 12;
