@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "qmp/sync.h"
 #include "vmm/names.h"
+#include "vmm/network.h"
 #include "vmm/rundir.h"
 
 #include <errno.h>
@@ -80,10 +81,17 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 	return error_wrap_if(err, rc, "%s '%s'", what, name);
 }
 
-void cli_release_network(struct cli *cli, const char *name)
+void cli_release_network(struct cli *cli, const struct spec_network *net)
 {
+	cleanup_json json_t *status = NULL;
+
+	/* One that stays without users need not be asked. */
+	if (network_status_read(&cli->paths, net, &status, NULL) < 0 ||
+	    str_eq(cli_text(status, "state"), "down") ||
+	    json_is_true(json_object_get(status, "keep")))
+		return;
 	/* One that is on its way hangs up in the end. */
-	(void)cli_command(cli, PATHS_NET, name, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
+	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
 }
 
 int cli_each_vm(struct cli *cli, const char *command)

@@ -24,7 +24,7 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 
 /* Tells a network that its users may have gone, and waits until it is gone
  * where it goes for that. */
-void cli_release_network(struct cli *cli, const char *name);
+void cli_release_network(struct cli *cli, const struct spec_network *net);
 
 /* The same command for every name given, one after the other; all are tried. */
 int cli_each_vm(struct cli *cli, const char *command);

@@ -110,7 +110,7 @@ static void await_networks(struct cli *cli)
 	if (cli_networks_of(cli, vms, cli->n_names, &nets, &n_nets) < 0)
 		return;
 	for (size_t i = 0; i < n_nets; i++)
-		cli_release_network(cli, nets[i]->name);
+		cli_release_network(cli, nets[i]);
 }
 
 int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t seconds)

@@ -67,6 +67,17 @@ static int look(struct up *u)
 	return 0;
 }
 
+static int inspect_one(const struct up *u, const struct spec_vm *vm, struct error *err)
+{
+	struct firmware_found firmware = {0};
+	int rc = inspect_vm(vm, &u->host, err);
+
+	if (rc == 0)
+		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
+	firmware_found_free(&firmware);
+	return error_wrap_if(err, rc, "vm '%s'", vm->name);
+}
+
 /* Tells every fault; nothing was touched by then. */
 static int inspect(struct up *u)
 {
@@ -79,9 +90,8 @@ static int inspect(struct up *u)
 
 		if (!needs_start(u, i) || u->orphan[i])
 			continue;
-		rc = inspect_vm(u->vms[i], &u->host, &err);
+		rc = inspect_one(u, u->vms[i], &err);
 		if (rc < 0) {
-			(void)error_wrap(&err, rc, "vm '%s'", u->vms[i]->name);
 			cli_tell(&err);
 			n_faults++;
 		}
@@ -155,7 +165,7 @@ static void release_networks(struct up *u)
 {
 	for (size_t i = 0; i < u->n_net_jobs; i++)
 		if (u->jobs[i].ours)
-			cli_release_network(u->cli, u->jobs[i].name);
+			cli_release_network(u->cli, u->nets[i]);
 }
 
 /* Somebody else started it at the same moment: its success is ours. */

@@ -62,7 +62,7 @@ static int join_all(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ
 	for (size_t i = 0; i < n; i++)
 		if (!net_link_is_ours(taps[i].bridge, taps[i].bridge_owner))
 			return error_set(
-				err, ENODEV,
+				err, ENETDOWN,
 				"bridge '%s' is not there, or not ours; is its network up?",
 				taps[i].bridge);
 	msgs = calloc(n, sizeof(struct nl_msg *));
@@ -73,6 +73,9 @@ static int join_all(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ
 				       if_nametoindex(taps[i].bridge));
 	rc = net_rtnl_send(sock, msgs, n);
 	free(msgs);
+	/* A bridge that went just now. */
+	if (rc == -ENODEV)
+		rc = -ENETDOWN;
 	return rc < 0 ? error_errno(err, -rc, "join TAPs to their bridges") : 0;
 }
 

@@ -192,7 +192,6 @@ int inspect_firmware(const struct spec_vm *vm, const char *machine,
 
 int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err)
 {
-	struct firmware_found firmware = {0};
 	bool kvm;
 	int rc;
 
@@ -209,9 +208,6 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 		rc = check_file("kernel", vm->kernel, err);
 	if (rc == 0)
 		rc = check_file("initrd", vm->initrd, err);
-	if (rc == 0)
-		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
-	firmware_found_free(&firmware);
 	return rc;
 }
 

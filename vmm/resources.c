@@ -164,9 +164,7 @@ static int do_taps_open(struct resources *r, const struct plan_step *step, struc
 			.mtu = net->mtu,
 		};
 	}
-	rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
-	if (rc == 0)
-		rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
+	rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
 	free(owners);
 	free(taps);
 	return rc;
@@ -177,14 +175,6 @@ static void undo_taps_open(struct resources *r, const struct plan_step *step)
 	(void)step;
 	for (size_t i = 0; i < r->vm->n_nics; i++)
 		close_fd(&r->tap_fds[i]);
-	attachments_free(r->attachments);
-	r->attachments = NULL;
-}
-
-static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
-{
-	(void)step;
-	return qemu_start(r, err);
 }
 
 static void undo_qemu_start(struct resources *r, const struct plan_step *step)
@@ -192,6 +182,21 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	(void)step;
 	child_destroy(&r->qemu);
 	close_fd(&r->qemu_stderr);
+	attachments_free(r->attachments);
+	r->attachments = NULL;
+}
+
+/* The networks hear of their user while QEMU is busy with its own start. One
+ * that was just on its way down refuses, and its TAP goes with QEMU. */
+static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
+{
+	int rc = qemu_start(r, err);
+
+	if (rc == 0)
+		rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
+	if (rc < 0)
+		undo_qemu_start(r, step);
+	return rc;
 }
 
 /* Growing is not undone: an image is never shrunk. The steps of a network and
