@@ -44,6 +44,22 @@ int cli_find_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm
 	return not_found(cli, "vm", name, &known);
 }
 
+int cli_find_any_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm)
+{
+	cleanup_close int run_dirfd = -1, state_dirfd = -1;
+
+	*ret_vm = lab_find_vm(cli->lab, name);
+	if (*ret_vm)
+		return 0;
+	if (!str_is_name(name) ||
+	    (paths_open_run(&cli->paths, PATHS_VM, name, 0, &run_dirfd, NULL) < 0 &&
+	     paths_open_state(&cli->paths, PATHS_VM, name, 0, &state_dirfd, NULL) < 0))
+		return cli_find_vm(cli, name, ret_vm);
+	cli->stray = (struct spec_vm){.name = (char *)name};
+	*ret_vm = &cli->stray;
+	return 0;
+}
+
 int cli_find_network(struct cli *cli, const char *name, const struct spec_network **ret_net)
 {
 	struct strbuf known = {0};
@@ -91,7 +107,8 @@ void cli_release_network(struct cli *cli, const struct spec_network *net)
 	    json_is_true(json_object_get(status, "keep")))
 		return;
 	/* One that is on its way hangs up in the end. */
-	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL, NULL);
+	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL,
+			  NULL);
 }
 
 int cli_each_vm(struct cli *cli, const char *command)
@@ -100,7 +117,7 @@ int cli_each_vm(struct cli *cli, const char *command)
 
 	for (size_t i = 0; i < cli->n_names; i++) {
 		const struct spec_vm *vm;
-		int rc = cli_find_vm(cli, cli->names[i], &vm);
+		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
 
 		if (rc == 0)
 			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, COMMAND_MS, NULL,

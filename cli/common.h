@@ -15,6 +15,9 @@ void cli_tell(const struct error *err);
 
 /* The VM or network of that name; -ENOENT names those that exist. */
 int cli_find_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm);
+/* As cli_find_vm(), and one that is not configured (any more), but up or with a
+ * state of its own: then only its name is known. */
+int cli_find_any_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm);
 int cli_find_network(struct cli *cli, const char *name, const struct spec_network **ret_net);
 
 /* Runs one command on the control socket of a VM or network that is up;

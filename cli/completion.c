@@ -99,6 +99,6 @@ const struct verb verb_completion = {
 	.args = "",
 	.summary = "print the completion for bash",
 	.hidden = true,
-	.no_lab = true,
+	.lab = CLI_LAB_NONE,
 	.run = run,
 };

@@ -119,7 +119,7 @@ static int run(struct cli *cli)
 	enum outcome outcome;
 	int rc;
 
-	rc = cli_find_vm(cli, cli->names[0], &vm);
+	rc = cli_find_any_vm(cli, cli->names[0], &vm);
 	if (rc < 0)
 		return rc;
 	rc = rundir_connect(&cli->paths, PATHS_VM, vm->name, NAME_CONSOLE, &s.sock, &cli->err);
@@ -152,5 +152,6 @@ const struct verb verb_console = {
 	.min_names = 1,
 	.max_names = 1,
 	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

@@ -58,6 +58,6 @@ const struct verb verb_doctor = {
 	.summary = "what this host can do, and the command that mends what it cannot",
 	.text = "Looks and changes nothing. Exits with 1 where something is missing.",
 	.options = options,
-	.no_lab = true,
+	.lab = CLI_LAB_NONE,
 	.run = run,
 };

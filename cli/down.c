@@ -37,5 +37,6 @@ const struct verb verb_down = {
 	.min_names = 1,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

@@ -199,7 +199,7 @@ static int run(struct cli *cli)
 
 	r.name = supervisor ? (previous ? NAME_SUPERVISOR_LOG ".1" : NAME_SUPERVISOR_LOG)
 			    : (previous ? NAME_CONSOLE_LOG ".1" : NAME_CONSOLE_LOG);
-	rc = cli_find_vm(cli, cli->names[0], &vm);
+	rc = cli_find_any_vm(cli, cli->names[0], &vm);
 	if (rc < 0)
 		return rc;
 	rc = paths_open_state(&cli->paths, PATHS_VM, vm->name, 0, &r.dirfd, &cli->err);
@@ -222,5 +222,6 @@ const struct verb verb_logs = {
 	.min_names = 1,
 	.max_names = 1,
 	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

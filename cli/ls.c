@@ -93,5 +93,6 @@ const struct verb verb_ls = {
 	.args = "",
 	.summary = "list the virtual machines with state, addresses, uptime and memory",
 	.options = options,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

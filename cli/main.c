@@ -101,10 +101,14 @@ static int load_lab(struct cli *cli)
 
 static int run_verb(const struct verb *verb, struct cli *cli)
 {
-	int rc = 0;
+	int rc = verb->lab == CLI_LAB_NONE ? 0 : load_lab(cli);
 
-	if (!verb->no_lab)
-		rc = load_lab(cli);
+	if (rc < 0 && verb->lab == CLI_LAB_OPTIONAL) {
+		(void)error_wrap(&cli->err, rc, "note: going by what runs");
+		cli_tell(&cli->err);
+		cli->lab = calloc(1, sizeof(*cli->lab));
+		rc = cli->lab ? 0 : error_oom(&cli->err);
+	}
 	if (rc == 0)
 		rc = verb->run(cli);
 	lab_free(cli->lab);

@@ -146,6 +146,6 @@ const struct verb verb_man = {
 	.min_names = 1,
 	.max_names = 1,
 	.hidden = true,
-	.no_lab = true,
+	.lab = CLI_LAB_NONE,
 	.run = run,
 };

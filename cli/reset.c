@@ -13,5 +13,6 @@ const struct verb verb_reset = {
 	.min_names = 1,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

@@ -97,7 +97,7 @@ static int run(struct cli *cli)
 	const struct spec_vm *vm;
 	int rc;
 
-	rc = cli_find_vm(cli, cli->names[0], &vm);
+	rc = cli_find_any_vm(cli, cli->names[0], &vm);
 	if (rc == 0)
 		rc = vm_status_read(&cli->paths, vm, &status, &cli->err);
 	if (rc < 0)
@@ -122,5 +122,6 @@ const struct verb verb_status = {
 	.min_names = 1,
 	.max_names = 1,
 	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

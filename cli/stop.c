@@ -4,9 +4,11 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/plan.h"
+#include "cli/start.h"
 #include "qmp/client.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
+#include "vmm/vm_status.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -83,12 +85,33 @@ static void tell(struct cli *cli, struct stop *s)
 	}
 }
 
+/* A machine whose supervisor was killed gets a new one first: ending it is more
+ * than killing QEMU. */
+static int adopt(struct cli *cli, const struct spec_vm *vm)
+{
+	cleanup_json json_t *status = NULL;
+	struct start_job job = {.kind = PATHS_VM, .name = vm->name};
+	int rc = vm_status_read(&cli->paths, vm, &status, &cli->err);
+
+	if (rc < 0 || !json_is_integer(json_object_get(status, "pid")) ||
+	    !json_is_null(json_object_get(status, "supervisor")))
+		return rc;
+	rc = cli_start_all(cli, &job, 1);
+	if (rc == 0 && job.rc < 0 && job.rc != -EALREADY) {
+		cli->err = job.err;
+		rc = job.rc;
+	}
+	return rc;
+}
+
 static int check_names(struct cli *cli)
 {
 	for (size_t i = 0; i < cli->n_names; i++) {
 		const struct spec_vm *vm;
-		int rc = cli_find_vm(cli, cli->names[i], &vm);
+		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
 
+		if (rc == 0)
+			rc = adopt(cli, vm);
 		if (rc < 0)
 			return rc;
 	}
@@ -101,13 +124,15 @@ static void await_networks(struct cli *cli)
 {
 	cleanup_free const struct spec_vm **vms = calloc(cli->n_names + 1, sizeof(*vms));
 	cleanup_free const struct spec_network **nets = NULL;
-	size_t n_nets = 0;
+	size_t n_vms = 0, n_nets = 0;
 
 	if (!vms)
 		return;
-	for (size_t i = 0; i < cli->n_names; i++)
-		vms[i] = lab_find_vm(cli->lab, cli->names[i]);
-	if (cli_networks_of(cli, vms, cli->n_names, &nets, &n_nets) < 0)
+	for (size_t i = 0; i < cli->n_names; i++) {
+		vms[n_vms] = lab_find_vm(cli->lab, cli->names[i]);
+		n_vms += vms[n_vms] != NULL;
+	}
+	if (cli_networks_of(cli, vms, n_vms, &nets, &n_nets) < 0)
 		return;
 	for (size_t i = 0; i < n_nets; i++)
 		cli_release_network(cli, nets[i]);

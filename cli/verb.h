@@ -32,9 +32,17 @@ struct cli_option {
 /* What a verb's names are, for completion. */
 enum cli_names { CLI_NAMES_NONE, CLI_NAMES_VM, CLI_NAMES_NETWORK };
 
+/* What a verb needs of the configuration. */
+enum cli_lab {
+	CLI_LAB_NEEDED, /* a fault ends it */
+	CLI_LAB_OPTIONAL, /* what runs can be ended and looked at all the same */
+	CLI_LAB_NONE,
+};
+
 struct cli {
 	struct paths paths;
 	struct lab *lab; /* loaded where the verb wants it */
+	struct spec_vm stray; /* one that is up, or was, and not configured */
 	const char *values[CLI_OPTIONS_MAX]; /* by option; "" for a flag; NULL: not given */
 	char *const *names; /* positional arguments */
 	size_t n_names;
@@ -50,7 +58,7 @@ struct verb {
 	const struct cli_option *options; /* ended by an empty one; may be NULL */
 	size_t min_names, max_names;
 	enum cli_names names;
-	bool no_lab; /* works without a configuration */
+	enum cli_lab lab;
 	bool hidden;
 	int (*run)(struct cli *cli);
 };
