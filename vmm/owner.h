@@ -11,10 +11,11 @@
 
 #include <stddef.h>
 
-/* IFLA_IFALIAS holds 255 bytes, "hvup:" comes in front: a run folder that is
- * too long for it is cut and keeps its end, which tells more. */
+/* IFLA_IFALIAS holds 255 bytes and a comment of nftables 127; "hvup:" comes in
+ * front. A run folder that is long, or that has characters beyond the plain ones,
+ * is named by a UUID. */
 struct owner {
-	char text[240];
+	char text[120];
 };
 
 void owner_of_network(struct owner *ret_owner, const struct paths *paths, const char *network);

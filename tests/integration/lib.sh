@@ -194,7 +194,7 @@ in_guest()
 	mark=$$.$typed.$RANDOM
 	# The marks are typed in two halves, so that the echo of the typing is not taken for them.
 	printf 'echo "hv-be""gin"-%s; %s; echo "hv-e""nd"-%s $?\n' "$mark" "$2" "$mark" |
-		socat -u - "UNIX-CONNECT:$HV_RUN/vm/$vm/console" || return 125
+		(cd "$HV_RUN/vm/$vm" && socat -u - UNIX-CONNECT:console) || return 125
 	hv up "$vm" --wait="console:hv-end-$mark " --timeout "${3:-60}" >/dev/null || return 124
 	# The status stands behind the mark; the log may be a moment behind.
 	local status=
