@@ -3,16 +3,19 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cli/start.h"
 #include "qmp/sync.h"
+#include "vmm/adopt.h"
 #include "vmm/names.h"
 #include "vmm/network.h"
 #include "vmm/rundir.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { RELEASE_MS = 10 * 1000, COMMAND_MS = 30 * 1000 };
+enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, COMMAND_MS = 30 * 1000 };
 
 void cli_tell(const struct error *err)
 {
@@ -97,18 +100,65 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 	return error_wrap_if(err, rc, "%s '%s'", what, name);
 }
 
+int cli_find_supervisor(struct cli *cli, enum paths_kind kind, const char *name,
+			struct child *ret_supervisor)
+{
+	cleanup_json json_t *status = NULL;
+	bool served;
+
+	if (rundir_read_status(&cli->paths, kind, name, &status, &served, NULL) < 0 || !status)
+		return -ESRCH;
+	return adopt_find(json_object_get(status, "supervisor"), ret_supervisor);
+}
+
+void cli_await_supervisor(struct child *supervisor)
+{
+	struct pollfd p = {.fd = supervisor->pidfd, .events = POLLIN};
+
+	if (p.fd < 0)
+		return;
+	(void)poll(&p, 1, EXIT_MS);
+	close_fd(&supervisor->pidfd);
+}
+
+int cli_adopt_network(struct cli *cli, const char *name)
+{
+	struct start_job job = {.kind = PATHS_NET, .name = name, .adopts = true};
+	cleanup_json json_t *status = NULL;
+	bool served;
+	int rc;
+
+	rc = rundir_read_status(&cli->paths, PATHS_NET, name, &status, &served, &cli->err);
+	if (rc < 0 || served || !status)
+		return rc < 0 ? rc : served;
+	rc = cli_start_all(cli, &job, 1);
+	if (rc == 0 && job.rc < 0) {
+		cli->err = job.err;
+		rc = job.rc;
+	}
+	return rc < 0 ? rc : 1;
+}
+
 void cli_release_network(struct cli *cli, const struct spec_network *net)
 {
 	cleanup_json json_t *status = NULL;
+	struct child supervisor = CHILD_INIT;
 
 	/* One that stays without users need not be asked. */
-	if (network_status_read(&cli->paths, net, &status, NULL) < 0 ||
-	    str_eq(cli_text(status, "state"), "down") ||
+	if (cli_adopt_network(cli, net->name) <= 0 ||
+	    network_status_read(&cli->paths, net, &status, NULL) < 0 ||
 	    json_is_true(json_object_get(status, "keep")))
 		return;
+	(void)cli_find_supervisor(cli, PATHS_NET, net->name, &supervisor);
 	/* One that is on its way hangs up in the end. */
 	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL,
 			  NULL);
+	json_decref(status);
+	status = NULL;
+	if (network_status_read(&cli->paths, net, &status, NULL) == 0 &&
+	    str_eq(cli_text(status, "state"), "up"))
+		close_fd(&supervisor.pidfd);
+	cli_await_supervisor(&supervisor);
 }
 
 int cli_each_vm(struct cli *cli, const char *command)

@@ -3,6 +3,7 @@
 #ifndef HV_CLI_COMMON_H
 #define HV_CLI_COMMON_H
 
+#include "base/child.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "vmm/json.h"
@@ -24,6 +25,18 @@ int cli_find_network(struct cli *cli, const char *name, const struct spec_networ
  * -ENOTCONN where it is not. The error names the object. args is stolen. */
 int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
 		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err);
+
+/* Takes hold of a supervisor; -ESRCH where there is none. */
+int cli_find_supervisor(struct cli *cli, enum paths_kind kind, const char *name,
+			struct child *ret_supervisor);
+
+/* Waits until one that has said that all is gone has gone itself, which it does
+ * at once. Lets go of it. Accepts CHILD_INIT. */
+void cli_await_supervisor(struct child *supervisor);
+
+/* A network whose supervisor was killed gets a new one, which can undo it. 1: it
+ * has one now; 0: nothing was left of it; or -errno. */
+int cli_adopt_network(struct cli *cli, const char *name);
 
 /* Tells a network that its users may have gone, and waits until it is gone
  * where it goes for that. */

@@ -90,7 +90,30 @@ static enum outcome show_output(struct session *s)
 									 : OUTCOME_NONE;
 }
 
-static enum outcome relay(struct session *s)
+static volatile sig_atomic_t ended_by_signal;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	ended_by_signal = 1;
+}
+
+/* The terminal is put back also where somebody ends us. Between calls of poll(). */
+static void catch_signals(sigset_t *ret_waiting)
+{
+	static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		sigaddset(&set, signals[i]);
+		(void)sigaction(signals[i], &action, NULL);
+	}
+	(void)sigprocmask(SIG_BLOCK, &set, ret_waiting);
+}
+
+static enum outcome relay(struct session *s, const sigset_t *waiting)
 {
 	enum outcome outcome = OUTCOME_NONE;
 
@@ -100,8 +123,11 @@ static enum outcome relay(struct session *s)
 			{.fd = s->input_ended ? -1 : STDIN_FILENO, .events = POLLIN},
 		};
 
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return OUTCOME_LEFT;
+		if (ppoll(p, 2, NULL, waiting) < 0) {
+			if (errno != EINTR || ended_by_signal)
+				return OUTCOME_LEFT;
+			continue;
+		}
 		if (p[0].revents & POLLOUT)
 			outcome = send_typed(s);
 		if (outcome == OUTCOME_NONE && p[0].revents & (POLLIN | POLLHUP | POLLERR))
@@ -117,6 +143,7 @@ static int run(struct cli *cli)
 	struct session s = {.sock = -1};
 	const struct spec_vm *vm;
 	enum outcome outcome;
+	sigset_t waiting;
 	int rc;
 
 	rc = cli_find_any_vm(cli, cli->names[0], &vm);
@@ -128,10 +155,11 @@ static int run(struct cli *cli)
 				 vm->name);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s': console", vm->name);
+	catch_signals(&waiting);
 	make_raw(&s);
 	if (s.terminal)
 		(void)fprintf(stderr, "[console of %s; Ctrl-] leaves]\r\n", vm->name);
-	outcome = relay(&s);
+	outcome = relay(&s, &waiting);
 	make_sane(&s);
 	if (s.terminal)
 		(void)fprintf(stderr, "\n[%s %s]\n",

@@ -100,6 +100,8 @@ static int seek_last_lines(struct reader *r, uint64_t n)
 	bool at_end = true;
 	char c;
 
+	if (at >= 0 && n == 0)
+		return 0;
 	if (at < 0)
 		return error_errno(&r->cli->err, errno, "seek in the log");
 	while (at > 0) {
@@ -135,8 +137,12 @@ static int reopen_if_replaced(struct reader *r)
 	struct stat ours, named;
 	int rc;
 
-	if (fstat(r->fd, &ours) < 0 || fstatat(r->dirfd, r->name, &named, 0) < 0 ||
-	    ours.st_ino == named.st_ino)
+	if (fstat(r->fd, &ours) < 0 || fstatat(r->dirfd, r->name, &named, 0) < 0)
+		return 0;
+	/* It is cut when it has grown too long. */
+	if (lseek(r->fd, 0, SEEK_CUR) > ours.st_size)
+		(void)lseek(r->fd, 0, SEEK_SET);
+	if (ours.st_ino == named.st_ino)
 		return 0;
 	rc = show_rest(r);
 	if (rc < 0)
@@ -178,7 +184,7 @@ static int read_log(struct reader *r, const char *vm)
 	rc = open_file(r);
 	if (rc < 0)
 		return error_set(&cli->err, -rc, "vm '%s': there is no %s yet", vm, r->name);
-	if (lines)
+	if (cli->values[OPT_LINES])
 		rc = seek_last_lines(r, lines);
 	if (rc == 0)
 		rc = show_rest(r);

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -116,6 +115,11 @@ static int run_verb(const struct verb *verb, struct cli *cli)
 		cli_tell(&cli->err);
 		return CLI_FAILED;
 	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		(void)error_errno(&cli->err, errno, "write to standard output");
+		cli_tell(&cli->err);
+		return CLI_FAILED;
+	}
 	return cli->exit_code;
 }
 
@@ -170,7 +174,6 @@ int main(int argc, char **argv)
 	const char *config = NULL;
 	int next = 1, words = 0, rc;
 
-	(void)setlocale(LC_ALL, "");
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* A supervisor is started by way of /proc/self/exe. */
 	(void)prctl(PR_SET_NAME, "hv");
@@ -187,10 +190,15 @@ int main(int argc, char **argv)
 		}
 		verb = find_verb(argv + next, argc - next, &words);
 		if (!verb)
-			return bad_usage(NULL, "there is no verb '%s'", argv[next]);
+			return str_eq(argv[next], "net")
+				       ? bad_usage(NULL, "net takes ls, up, down, leases or run")
+				       : bad_usage(NULL, "there is no verb '%s'", argv[next]);
 	} else if (argc > 2 && (str_eq(argv[1], "-c") || str_eq(argv[1], "--config"))) {
 		config = argv[2];
 		next = 3;
+	} else if (argc > 1 && str_after(argv[1], "--config=")) {
+		config = str_after(argv[1], "--config=");
+		next = 2;
 	}
 	/* getopt wants a program's name in front. */
 	next += words - 1;

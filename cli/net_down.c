@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 
 enum { OPT_FORCE };
@@ -12,6 +14,23 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+static int down(struct cli *cli, const char *name)
+{
+	struct child supervisor = CHILD_INIT;
+	int rc = cli_adopt_network(cli, name);
+
+	if (rc < 0)
+		return rc;
+	(void)cli_find_supervisor(cli, PATHS_NET, name, &supervisor);
+	rc = cli_command(cli, PATHS_NET, name, "hv-net-down",
+			 json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL), COMMAND_MS,
+			 NULL, &cli->err);
+	if (rc < 0)
+		close_fd(&supervisor.pidfd);
+	cli_await_supervisor(&supervisor);
+	return rc;
+}
+
 static int run(struct cli *cli)
 {
 	for (size_t i = 0; i < cli->n_names; i++) {
@@ -22,11 +41,10 @@ static int run(struct cli *cli)
 			return rc;
 	}
 	for (size_t i = 0; i < cli->n_names; i++) {
-		json_t *args = json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL);
-		int rc = cli_command(cli, PATHS_NET, cli->names[i], "hv-net-down", args, COMMAND_MS,
-				     NULL, &cli->err);
+		int rc = down(cli, cli->names[i]);
 
-		if (rc == -ENOTCONN) {
+		/* One that just went by itself hangs up. */
+		if (rc == -ENOTCONN || rc == -ECONNRESET) {
 			(void)printf("%s is not up\n", cli->names[i]);
 		} else if (rc < 0) {
 			cli_tell(&cli->err);

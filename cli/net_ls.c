@@ -65,5 +65,6 @@ const struct verb verb_net_ls = {
 	.args = "",
 	.summary = "list the networks with state, bridge, address and users",
 	.options = options,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

@@ -37,6 +37,9 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 		return 0;
 	s->source = sd_event_source_disable_unref(s->source);
 	s->job->rc = s->background.rc;
+	if (s->job->rc == -EPIPE)
+		(void)error_wrap(&s->job->err, s->job->rc, "%s '%s'",
+				 s->job->kind == PATHS_VM ? "vm" : "network", s->job->name);
 	s->job->ours = s->job->rc == 0;
 	if (--s->all->n_open == 0)
 		(void)sd_event_exit(s->all->event, 0);
@@ -52,7 +55,7 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 	(void)info;
 	all->interrupted = true;
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].source)
+		if (all->v[i].source && !all->v[i].job->adopts)
 			(void)child_signal(&all->v[i].background.child, SIGTERM, NULL);
 	return 0;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/stop.h"
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/plan.h"
 #include "cli/start.h"
 #include "qmp/client.h"
+#include "vmm/adopt.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
-#include "vmm/vm_status.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 struct stop {
 	const char *name;
 	struct qmp_client *client;
+	struct child supervisor;
 	struct stop_all *all;
 	bool done;
 	int rc;
@@ -54,22 +56,6 @@ static void on_closed(const struct error *err, void *arg)
 	finish(arg, err);
 }
 
-static int begin(struct cli *cli, struct stop *s, const char *command, json_t *args,
-		 uint64_t seconds)
-{
-	struct qmp_handlers handlers = {.closed = on_closed, .arg = s};
-	int fd, rc;
-
-	rc = rundir_connect(&cli->paths, PATHS_VM, s->name, NAME_QMP, &fd, &s->err);
-	if (rc < 0)
-		return rc;
-	rc = qmp_client_new(s->all->event, fd, &handlers, &s->client, &s->err);
-	if (rc == 0)
-		rc = qmp_client_call(s->client, command, json_incref(args), NULL, 0, seconds * 1000,
-				     on_reply, s, &s->err);
-	return rc;
-}
-
 static void tell(struct cli *cli, struct stop *s)
 {
 	if (s->rc == -ENOENT || s->rc == -ECONNREFUSED) {
@@ -85,22 +71,62 @@ static void tell(struct cli *cli, struct stop *s)
 	}
 }
 
-/* A machine whose supervisor was killed gets a new one first: ending it is more
- * than killing QEMU. */
-static int adopt(struct cli *cli, const struct spec_vm *vm)
+/*
+ * A machine whose supervisor was killed gets a new one first: ending it is more
+ * than killing QEMU. One that nobody can supervise any more, for it is not
+ * configured or dead already, is only cleaned up.
+ */
+static int adopt(struct cli *cli, const char *name, bool at_once)
 {
+	struct start_job job = {.kind = PATHS_VM, .name = name, .adopts = true};
+	const struct spec_vm *vm = lab_find_vm(cli->lab, name);
 	cleanup_json json_t *status = NULL;
-	struct start_job job = {.kind = PATHS_VM, .name = vm->name};
-	int rc = vm_status_read(&cli->paths, vm, &status, &cli->err);
+	struct child qemu = CHILD_INIT;
+	bool served, lives;
+	int rc;
 
-	if (rc < 0 || !json_is_integer(json_object_get(status, "pid")) ||
-	    !json_is_null(json_object_get(status, "supervisor")))
+	rc = rundir_read_status(&cli->paths, PATHS_VM, name, &status, &served, &cli->err);
+	if (rc < 0 || served || !status)
 		return rc;
+	lives = adopt_find(json_object_get(status, "qemu"), &qemu) == 0;
+	close_fd(&qemu.pidfd);
+	if (!lives || (!vm && at_once))
+		return adopt_end(&cli->paths, name, &cli->err);
+	if (!vm)
+		return error_set(
+			&cli->err, ENOENT,
+			"it is not configured any more and its supervisor is gone (hv kill "
+			"%s ends it)",
+			name);
 	rc = cli_start_all(cli, &job, 1);
 	if (rc == 0 && job.rc < 0 && job.rc != -EALREADY) {
 		cli->err = job.err;
 		rc = job.rc;
 	}
+	return rc;
+}
+
+static int begin(struct cli *cli, struct stop *s, const char *command, json_t *args,
+		 uint64_t seconds)
+{
+	struct qmp_handlers handlers = {.closed = on_closed, .arg = s};
+	int fd, rc;
+
+	s->supervisor = (struct child)CHILD_INIT;
+	rc = adopt(cli, s->name, str_eq(command, "hv-kill"));
+	if (rc < 0) {
+		s->err = cli->err;
+		/* Not one of those that mean that it is not up. */
+		return -ESRCH;
+	}
+	rc = rundir_connect(&cli->paths, PATHS_VM, s->name, NAME_QMP, &fd, &s->err);
+	if (rc < 0)
+		return rc;
+	(void)cli_find_supervisor(cli, PATHS_VM, s->name, &s->supervisor);
+	rc = qmp_client_new(s->all->event, fd, &handlers, &s->client, &s->err);
+	if (rc == 0)
+		rc = qmp_client_call(s->client, command, json_incref(args), NULL, 0, seconds * 1000,
+				     on_reply, s, &s->err);
 	return rc;
 }
 
@@ -110,8 +136,6 @@ static int check_names(struct cli *cli)
 		const struct spec_vm *vm;
 		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
 
-		if (rc == 0)
-			rc = adopt(cli, vm);
 		if (rc < 0)
 			return rc;
 	}
@@ -169,6 +193,7 @@ int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t se
 		(void)sd_event_loop(all.event);
 	await_networks(cli);
 	for (size_t i = 0; i < cli->n_names; i++) {
+		cli_await_supervisor(&all.v[i].supervisor);
 		tell(cli, &all.v[i]);
 		qmp_client_free(all.v[i].client);
 	}

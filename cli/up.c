@@ -42,7 +42,7 @@ struct up {
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
 	size_t n_net_jobs, n_vm_jobs;
-	bool *started; /* of each: by this call */
+	bool *started, *taken; /* of each: by this call; taken over by it */
 	unsigned tries_left;
 	bool probed, told_slow;
 };
@@ -52,11 +52,24 @@ static bool needs_start(const struct up *u, size_t i)
 	return u->orphan[i] || u->found[i] == VM_STATE_STOPPED || u->found[i] == VM_STATE_CRASHED;
 }
 
-static int look(struct up *u)
+static int look(struct up *u, uint64_t deadline_usec)
 {
+	const struct wait_condition down = {.what = WAIT_DOWN};
+
 	for (size_t i = 0; i < u->n_vms; i++) {
 		cleanup_json json_t *status = NULL;
 		int rc = vm_status_read(&u->cli->paths, u->vms[i], &status, &u->cli->err);
+
+		/* One that shuts down is started when it has. */
+		if (rc == 0 && str_eq(json_get_string(status, "state") ?: "", "stopping") &&
+		    !json_is_null(json_object_get(status, "supervisor"))) {
+			json_decref(status);
+			status = NULL;
+			rc = cli_wait_vm(u->cli, u->vms[i], &down, true, deadline_usec);
+			if (rc == 0)
+				rc = vm_status_read(&u->cli->paths, u->vms[i], &status,
+						    &u->cli->err);
+		}
 
 		if (rc < 0)
 			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
@@ -118,19 +131,13 @@ static int inspect(struct up *u)
 	return CLI_DONE;
 }
 
-/* The networks that the VMs to start need, and that are not up. */
+/* The networks of all that is wanted and that are not up: one whose supervisor
+ * was killed under a running machine, too. */
 static int add_networks(struct up *u)
 {
-	cleanup_free const struct spec_vm **starting = calloc(u->n_vms + 1, sizeof(*starting));
-	size_t n = 0, n_nets, kept = 0;
-	int rc;
+	size_t n_nets, kept = 0;
+	int rc = cli_networks_of(u->cli, u->vms, u->n_vms, &u->nets, &n_nets);
 
-	if (!starting)
-		return error_oom(&u->cli->err);
-	for (size_t i = 0; i < u->n_vms; i++)
-		if (needs_start(u, i))
-			starting[n++] = u->vms[i];
-	rc = cli_networks_of(u->cli, starting, n, &u->nets, &n_nets);
 	for (size_t i = 0; rc == 0 && i < n_nets; i++) {
 		cleanup_json json_t *status = NULL;
 
@@ -155,8 +162,11 @@ static int make_jobs(struct up *u)
 		u->jobs[i] = (struct start_job){.kind = PATHS_NET, .name = u->nets[i]->name};
 	for (size_t i = 0; i < u->n_vms; i++)
 		if (needs_start(u, i))
-			u->jobs[u->n_net_jobs + u->n_vm_jobs++] = (struct start_job){
-				.kind = PATHS_VM, .name = u->vms[i]->name, .rc = -ECANCELED};
+			u->jobs[u->n_net_jobs + u->n_vm_jobs++] =
+				(struct start_job){.kind = PATHS_VM,
+						   .name = u->vms[i]->name,
+						   .adopts = u->orphan[i],
+						   .rc = -ECANCELED};
 	return 0;
 }
 
@@ -181,7 +191,7 @@ static void await_others(struct up *u, size_t first, size_t n, uint64_t deadline
 			continue;
 		job->rc = job->kind == PATHS_VM
 				  ? cli_wait_vm(cli, lab_find_vm(cli->lab, job->name), &running,
-						deadline_usec)
+						false, deadline_usec)
 				  : cli_wait_network(cli, lab_find_network(cli->lab, job->name),
 						     deadline_usec);
 		job->err = cli->err;
@@ -218,15 +228,15 @@ static int start(struct up *u, size_t first, size_t n, uint64_t deadline_usec)
 	return failed;
 }
 
-/* What an interrupted call has brought up already goes again. */
+/* What an interrupted call has brought up already goes again; a machine that it
+ * only took over does not. */
 static void undo_started(struct up *u)
 {
-	for (size_t i = 0; i < u->n_vm_jobs; i++) {
-		const struct start_job *job = &u->jobs[u->n_net_jobs + i];
+	for (size_t i = 0; i < u->n_vms; i++) {
 		struct error err = ERROR_INIT;
 
-		if (job->ours && cli_command(u->cli, PATHS_VM, job->name, "hv-kill", NULL, KILL_MS,
-					     NULL, &err) < 0)
+		if (u->started[i] && cli_command(u->cli, PATHS_VM, u->vms[i]->name, "hv-kill", NULL,
+						 KILL_MS, NULL, &err) < 0)
 			cli_tell(&err);
 	}
 }
@@ -246,8 +256,9 @@ static void tell_success(const struct up *u)
 		const struct start_job *job = job_of(u, u->vms[i]->name);
 
 		if (u->started[i])
-			(void)printf("%s is up%s\n", u->vms[i]->name,
-				     u->orphan[i] ? " (taken over, it ran on)" : "");
+			(void)printf("%s is up\n", u->vms[i]->name);
+		else if (u->taken[i])
+			(void)printf("%s is up (taken over, it ran on)\n", u->vms[i]->name);
 		else if (!job || job->rc == 0)
 			(void)printf("%s is up already (%s)\n", u->vms[i]->name,
 				     vm_state_name(job ? VM_STATE_RUNNING : u->found[i]));
@@ -264,7 +275,7 @@ static int wait_all(struct up *u, const struct wait_condition *condition, uint64
 
 		if (job && job->rc < 0)
 			continue;
-		if (cli_wait_vm(u->cli, u->vms[i], condition, deadline_usec) < 0) {
+		if (cli_wait_vm(u->cli, u->vms[i], condition, true, deadline_usec) < 0) {
 			cli_tell(&u->cli->err);
 			failed = CLI_FAILED;
 		}
@@ -280,10 +291,10 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 	free(steal_ptr(&u->nets));
 	free(steal_ptr(&u->jobs));
 	u->n_net_jobs = u->n_vm_jobs = 0;
-	rc = look(u);
+	rc = look(u, deadline_usec);
 	if (rc == 0)
 		rc = make_jobs(u);
-	if (rc == 0 && u->n_vm_jobs) {
+	if (rc == 0 && u->n_vm_jobs + u->n_net_jobs) {
 		if (!u->probed)
 			host_probe(&u->host);
 		u->probed = true;
@@ -297,7 +308,8 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 	for (size_t i = 0; i < u->n_vms; i++) {
 		const struct start_job *job = job_of(u, u->vms[i]->name);
 
-		u->started[i] = u->started[i] || (job && job->ours);
+		if (job && job->ours)
+			*(u->orphan[i] ? &u->taken[i] : &u->started[i]) = true;
 	}
 	if (rc == -EINTR)
 		undo_started(u);
@@ -349,7 +361,8 @@ static int run(struct cli *cli)
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
-	rc = u.found && u.orphan && u.started
+	u.taken = calloc(u.n_vms + 1, sizeof(*u.taken));
+	rc = u.found && u.orphan && u.started && u.taken
 		     ? bring_up(&u, &condition, progress_now_usec() + seconds * 1000000)
 		     : error_oom(&cli->err);
 	if (rc > 0)
@@ -358,6 +371,7 @@ static int run(struct cli *cli)
 	free(u.found);
 	free(u.orphan);
 	free(u.started);
+	free(u.taken);
 	free(u.nets);
 	free(u.jobs);
 	host_free(&u.host);

@@ -109,10 +109,14 @@ static bool console_says(struct waiting *w)
 	const char *text = w->condition->text;
 	cleanup_free char *chunk = malloc(CHUNK_BYTES);
 	size_t len = strlen(text);
+	struct stat st;
 	ssize_t n;
 
 	if (!chunk || !open_log(w))
 		return false;
+	/* It is cut when it has grown too long. */
+	if (fstat(w->log_fd, &st) == 0 && lseek(w->log_fd, 0, SEEK_CUR) > st.st_size)
+		(void)lseek(w->log_fd, 0, SEEK_SET);
 	while ((n = read(w->log_fd, chunk, CHUNK_BYTES)) > 0) {
 		strbuf_add(&w->tail, chunk, (size_t)n);
 		if (w->tail.failed)
@@ -151,8 +155,8 @@ static int look_at_vm(struct waiting *w, struct error *err)
 	if (state == VM_STATE_STOPPED || state == VM_STATE_CRASHED) {
 		const char *why = json_get_string(status, "error");
 
-		if (!w->seen)
-			return 0;
+		if (w->condition->what == WAIT_DOWN || !w->seen)
+			return w->condition->what == WAIT_DOWN;
 		return error_set(err, ECONNRESET, "it ended while waiting for %s%s%s", w->wanted,
 				 why ? ": " : "", why ? why : "");
 	}
@@ -166,6 +170,8 @@ static int look_at_vm(struct waiting *w, struct error *err)
 		return has_address(status);
 	case WAIT_CONSOLE:
 		return console_says(w);
+	case WAIT_DOWN:
+		return 0;
 	case WAIT_RUNNING:
 		break;
 	}
@@ -258,13 +264,12 @@ static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *e
 }
 
 int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
-		uint64_t deadline_usec)
+		bool was_up, uint64_t deadline_usec)
 {
 	static const char *const wanted[] = {
-		[WAIT_RUNNING] = "the start",
-		[WAIT_AGENT] = "the guest agent",
-		[WAIT_IP] = "an address",
-		[WAIT_CONSOLE] = "the text on the console",
+		[WAIT_RUNNING] = "the start", [WAIT_AGENT] = "the guest agent",
+		[WAIT_IP] = "an address",     [WAIT_CONSOLE] = "the text on the console",
+		[WAIT_DOWN] = "the end",
 	};
 	struct waiting w = {
 		.cli = cli,
@@ -273,9 +278,13 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		.object = "vm",
 		.name = vm->name,
 		.wanted = wanted[condition->what],
+		.seen = was_up,
 		.log_fd = -1,
 	};
 
+	if (condition->what == WAIT_IP && !vm->n_nics)
+		return error_set(&cli->err, EINVAL,
+				 "vm '%s': it has no NIC that could get an address", vm->name);
 	return wait_until(&w, deadline_usec, &cli->err);
 }
 

@@ -10,6 +10,7 @@ enum wait_for {
 	WAIT_AGENT, /* the guest's agent has opened its port */
 	WAIT_IP, /* a NIC has a lease of its network */
 	WAIT_CONSOLE, /* a text was seen on the console since the start */
+	WAIT_DOWN, /* it has stopped */
 };
 
 struct wait_condition {
@@ -21,12 +22,12 @@ struct wait_condition {
 bool cli_wait_parse(const char *s, struct wait_condition *ret_condition);
 
 /*
- * Waits until the condition holds for a VM that somebody starts or has started.
- * deadline_usec: CLOCK_MONOTONIC. -ETIMEDOUT, or -ECONNRESET where the VM ended
- * meanwhile.
+ * Waits until the condition holds for a VM. deadline_usec: CLOCK_MONOTONIC.
+ * -ETIMEDOUT, or -ECONNRESET where the VM has ended; was_up false: it is only
+ * being started, so that it is not up yet says nothing.
  */
 int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
-		uint64_t deadline_usec);
+		bool was_up, uint64_t deadline_usec);
 
 /* Waits until a network that somebody starts is up. */
 int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec);

@@ -48,6 +48,24 @@ static int convert(const char *template_path, bool qcow2, const char *to, struct
 	return child_run(program, argv, NULL, 0, QEMU_IMG_MS, NULL, err);
 }
 
+/* A power cut may have left less. */
+static bool is_qcow2(const char *path)
+{
+	static const char magic[4] = {'Q', 'F', 'I', '\xfb'};
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char start[sizeof(magic)];
+
+	return fd >= 0 && read(fd, start, sizeof(start)) == (ssize_t)sizeof(start) &&
+	       memcmp(start, magic, sizeof(magic)) == 0;
+}
+
+static int sync_file(const char *path, struct error *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? error_errno(err, errno, "fsync '%s'", path) : 0;
+}
+
 /* Makes sure that the template's qcow2 is in the cache. */
 static int fill_cache(const char *template_path, bool qcow2, const char *cached, struct error *err)
 {
@@ -56,9 +74,11 @@ static int fill_cache(const char *template_path, bool qcow2, const char *cached,
 
 	if (!temp)
 		return error_oom(err);
-	if (access(cached, F_OK) == 0)
+	if (is_qcow2(cached))
 		return 0;
 	rc = convert(template_path, qcow2, temp, err);
+	if (rc == 0)
+		rc = sync_file(temp, err);
 	if (rc == 0 && rename(temp, cached) < 0)
 		rc = error_errno(err, errno, "rename '%s'", temp);
 	if (rc < 0)

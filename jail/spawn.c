@@ -7,7 +7,9 @@
  */
 #include "jail/spawn.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "jail/mounts.h"
 
 #include <cap-ng.h>
@@ -95,7 +97,11 @@ static int confine(const void *arg, const char **ret_what)
 int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct error *err)
 {
 	struct child_fd folder = {.fd = spec->folder_fd, .target = JAIL_FOLDER_TARGET};
+	cleanup_free char *mark = str_printf(JAIL_MARK "=%s", spec->owner);
+	char *env[] = {mark, NULL};
 
+	if (!mark)
+		return error_oom(err);
 	if (spec->uid == 0 || spec->gid == 0 || spec->n_caps > JAIL_CAPS_MAX)
 		return error_set(err, EINVAL, "start '%s': a jailed process is never root",
 				 spec->program);
@@ -109,6 +115,7 @@ int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct err
 		&(struct child_spec){
 			.path = spec->program,
 			.argv = spec->argv,
+			.env = env,
 			.fds = spec->folder_fd >= 0 ? &folder : spec->fds,
 			.n_fds = spec->folder_fd >= 0 ? 1 : spec->n_fds,
 			.stdin_fd = -1,

@@ -24,12 +24,16 @@ enum { JAIL_UID_FIRST = 1950000000, JAIL_UID_COUNT = 65536 };
 
 enum { JAIL_CAPS_MAX = 8 };
 
+/* The one variable in the environment of what is started here. */
+#define JAIL_MARK "HV_OWNER"
+
 /* Every Debian has it, and nothing that is started here looks into it. */
 #define JAIL_FOLDER "/mnt"
 
 struct jail_spec {
 	const char *program; /* absolute path */
 	char *const *argv;
+	const char *owner; /* whose it is: the value of JAIL_MARK */
 	uid_t uid; /* never 0 */
 	gid_t gid; /* never 0 */
 	/* A character device ("/dev/kvm") that the user may open, by a node of

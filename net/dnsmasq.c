@@ -31,8 +31,8 @@ void net_dnsmasq_args(const struct net_dhcp *d, const char *program, struct strv
 	strv_add(a, "--except-interface=lo");
 	strv_addf(a, "--listen-address=%s", text_of(d->address, address));
 	/* A lease outlives a night, so a lab has its addresses back at morning. */
-	strv_addf(a, "--dhcp-range=%s,%s,%s,12h", text_of(d->first, first), text_of(d->last, last),
-		  text_of(netmask, mask));
+	strv_addf(a, "--dhcp-range=%s,%s,%s,%dh", text_of(d->first, first), text_of(d->last, last),
+		  text_of(netmask, mask), NET_LEASE_SECONDS / 3600);
 	strv_add(a, "--dhcp-authoritative");
 	strv_add(a, "--dhcp-no-override");
 	strv_add(a, "--dhcp-lease-max=65536");

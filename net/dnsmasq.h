@@ -45,6 +45,9 @@ void net_dnsmasq_hosts(const struct net_host *hosts, size_t n, struct strbuf *re
 void net_dnsmasq_addn_hosts(const struct net_host *hosts, size_t n, const char *domain,
 			    struct strbuf *ret_text);
 
+/* How long a lease lasts; a guest asks again at half of it. */
+enum { NET_LEASE_SECONDS = 12 * 3600 };
+
 struct net_lease {
 	uint64_t expires; /* seconds since the epoch; 0: never */
 	uint8_t mac[6];

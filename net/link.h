@@ -61,6 +61,11 @@ struct net_tap {
 int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ],
 		  struct error *err);
 
+/* Puts TAPs that are there already back on their bridges; one that is gone or not
+ * its owner's is passed over. Returns how many there are, or -errno. */
+int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],
+		    struct error *err);
+
 /* Whether name exists with the alias for owner. */
 bool net_link_is_ours(const char *name, const char *owner);
 

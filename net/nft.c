@@ -130,8 +130,14 @@ static int find_table(struct nft_library *l, const char *network, const char *ow
 
 	if (!list || !mark)
 		return error_oom(err);
-	if (l->run(l->ctx, list) != 0)
-		return 0;
+	if (l->run(l->ctx, list) != 0) {
+		/* What it says of that is no error of ours. */
+		l->ctx_free(l->ctx);
+		l->ctx = l->ctx_new(NFT_CTX_DEFAULT);
+		return !l->ctx || l->buffer_output(l->ctx) || l->buffer_error(l->ctx)
+			       ? error_oom(err)
+			       : 0;
+	}
 	if (strstr(l->get_output(l->ctx), mark))
 		return 1;
 	return error_set(err, EEXIST,

@@ -99,3 +99,21 @@ int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret
 		close_fd(&ret_fds[--opened]);
 	return rc;
 }
+
+int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],
+		    struct error *err)
+{
+	int found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc;
+
+		if (!net_link_is_ours(names[i], taps[i].owner))
+			continue;
+		rc = join_all(&taps[i], 1, &names[i], err);
+		if (rc < 0)
+			return rc;
+		found++;
+	}
+	return found;
+}

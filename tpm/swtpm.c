@@ -59,7 +59,9 @@ int tpm_state_open(int vm_state_dirfd, bool used_before, uid_t uid, gid_t gid, i
 
 static int sync_at(int dirfd, const char *name, int flags, struct error *err)
 {
-	cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags);
+	/* The folder is swtpm's own: what lies there may be anything. */
+	cleanup_close int fd =
+		openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_errno(err, errno, "open the TPM's state");

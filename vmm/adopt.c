@@ -8,11 +8,12 @@
 #include "base/str.h"
 #include "vmm/attach.h"
 #include "vmm/json.h"
+#include "vmm/leftovers.h"
+#include "vmm/owner.h"
 #include "vmm/resources.h"
 #include "vmm/states.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 
 json_t *adopt_describe(const struct child *c)
@@ -34,11 +35,16 @@ int adopt_find(json_t *described, struct child *ret_child)
 	return child_adopt(pid, (unsigned long long)start, ret_child, NULL);
 }
 
-/* Ends a process that somebody else may have started. */
-static void end_left_over(struct child *c)
+/* By the books, and by the marks of those that were not written down yet. */
+static void end_left_over(const struct paths *paths, const char *vm, struct child *qemu,
+			  struct child *swtpm)
 {
-	if (c->pidfd >= 0)
-		child_destroy(c);
+	struct owner owner;
+
+	child_destroy(qemu);
+	child_destroy(swtpm);
+	owner_of_vm(&owner, paths, vm);
+	leftovers_end(owner.text);
 }
 
 static int read_tap_names(json_t *status, struct resources *r, struct error *err)
@@ -78,7 +84,7 @@ static int take_over(const struct paths *paths, json_t *status, struct resources
 }
 
 int adopt_machine(const struct rundir *run, const struct paths *paths, struct resources *r,
-		  uint64_t *ret_started, struct error *err)
+		  struct adopted *ret_adopted, struct error *err)
 {
 	cleanup_json json_t *status = NULL;
 	struct child qemu = CHILD_INIT, swtpm = CHILD_INIT;
@@ -93,15 +99,37 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
 	/* One that never ran its guest was still being made. */
 	if (qemu.pidfd < 0 || !state || vm_state_parse(state) == VM_STATE_STARTING) {
-		end_left_over(&qemu);
-		end_left_over(&swtpm);
+		end_left_over(paths, r->vm->name, &qemu, &swtpm);
 		return 0;
 	}
 	rc = take_over(paths, status, r, err);
-	if (rc < 0)
+	if (rc < 0) {
+		close_fd(&qemu.pidfd);
+		close_fd(&swtpm.pidfd);
 		return rc;
+	}
 	r->qemu = qemu;
 	r->swtpm = swtpm;
-	*ret_started = (uint64_t)json_integer_value(json_object_get(status, "started"));
+	*ret_adopted = (struct adopted){
+		.started = (uint64_t)json_integer_value(json_object_get(status, "started")),
+		.paused = vm_state_parse(state) == VM_STATE_PAUSED,
+	};
 	return 1;
+}
+
+int adopt_end(const struct paths *paths, const char *vm, struct error *err)
+{
+	struct child qemu = CHILD_INIT, swtpm = CHILD_INIT;
+	cleanup_json json_t *status = NULL;
+	struct rundir run = RUNDIR_INIT;
+	int rc = rundir_acquire(paths, PATHS_VM, vm, &run, err);
+
+	if (rc < 0)
+		return rc;
+	status = rundir_own_status(&run);
+	(void)adopt_find(json_object_get(status, "qemu"), &qemu);
+	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
+	end_left_over(paths, vm, &qemu, &swtpm);
+	rundir_remove(&run, paths, PATHS_VM, vm);
+	return 0;
 }

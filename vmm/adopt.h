@@ -12,19 +12,30 @@
 #include "vmm/rundir.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct error;
 struct resources;
 struct child;
 
+struct adopted {
+	uint64_t started; /* seconds since the epoch */
+	bool paused; /* as far as its last supervisor knew */
+};
+
 /*
- * 1: a running QEMU was found; r holds its processes, pins and TAP names, as
- * after resources_start(). 0: there is none, and what was left of an earlier
- * one (a swtpm, a QEMU that never ran its guest) was ended.
+ * 1: a QEMU was found that has run its guest; r holds its processes, pins and TAP
+ * names, as after resources_start(). 0: there is none, and what was left of an
+ * earlier one (a swtpm, a QEMU that never ran its guest) was ended.
  */
 int adopt_machine(const struct rundir *run, const struct paths *paths, struct resources *r,
-		  uint64_t *ret_started, struct error *err);
+		  struct adopted *ret_adopted, struct error *err);
+
+/* Ends what a supervisor left that was killed, whatever it is, and removes its
+ * run folder. -EALREADY where one serves it. For machines that nobody can
+ * supervise any more. */
+int adopt_end(const struct paths *paths, const char *vm, struct error *err);
 
 /* {"pid": …, "start": …} of a child, or null; for status.json. */
 json_t *adopt_describe(const struct child *c);

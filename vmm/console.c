@@ -133,6 +133,7 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *us
 
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
 {
+	static const char full[] = "[hv: too many viewers of this console]\r\n";
 	struct console *c = userdata;
 	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct viewer *v;
@@ -142,9 +143,12 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 
 	(void)source;
 	(void)revents;
-	if (fd < 0 || fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid() ||
-	    c->n_viewers >= VIEWERS_MAX)
+	if (fd < 0 || fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid())
 		return 0;
+	if (c->n_viewers >= VIEWERS_MAX) {
+		(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return 0;
+	}
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return 0;

@@ -24,6 +24,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
 	CLIENTS_MAX = 64,
@@ -68,6 +69,14 @@ struct control_server {
 	size_t n_clients, n_calls;
 	unsigned next_number;
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
 
 static void client_close_fds(struct control_client *c)
 {
@@ -451,25 +460,30 @@ bool control_server_is_busy(const struct control_server *server)
 	return server->n_calls > 0;
 }
 
-/* The last words: what is queued gets until the deadline. */
-static void client_flush(struct control_client *c, int deadline_ms)
+/* The last words: what is queued gets until the deadline of all. */
+static void client_flush(struct control_client *c, uint64_t deadline_ms)
 {
 	struct pollfd p = {.fd = c->fd, .events = POLLOUT};
 
-	for (client_write(c); c->output.len && !c->broken; client_write(c))
-		if (poll(&p, 1, deadline_ms) <= 0)
+	for (client_write(c); c->output.len && !c->broken; client_write(c)) {
+		uint64_t now = now_ms();
+
+		if (now >= deadline_ms || poll(&p, 1, (int)(deadline_ms - now)) <= 0)
 			return;
+	}
 }
 
 void control_server_free(struct control_server *server)
 {
+	uint64_t deadline_ms = now_ms() + FLUSH_MS;
+
 	if (!server)
 		return;
 	server->handlers.gone = NULL;
 	while (server->clients) {
 		struct control_client *c = server->clients;
 
-		client_flush(c, FLUSH_MS);
+		client_flush(c, deadline_ms);
 		while (c->calls)
 			call_free(c->calls);
 		client_free(c);

@@ -18,6 +18,7 @@
 #include "vmm/adopt.h"
 #include "vmm/inspect.h"
 #include "vmm/json.h"
+#include "vmm/leftovers.h"
 #include "vmm/names.h"
 #include "vmm/ready.h"
 
@@ -52,7 +53,7 @@ void network_end(struct network *n)
 	(void)sd_event_exit(n->event, 0);
 }
 
-static void become_ready(struct network *n)
+void network_become_ready(struct network *n)
 {
 	if (n->ready)
 		return;
@@ -61,57 +62,6 @@ static void become_ready(struct network *n)
 	network_write_status(n);
 	ready_tell(n->options->ready_fd, NULL);
 	(void)sd_notify(0, "READY=1\nSTATUS=up");
-}
-
-static void on_dnsmasq_line(const char *line, void *arg)
-{
-	struct network *n = arg;
-
-	if (strstr(line, "started, version"))
-		become_ready(n);
-}
-
-static int on_dnsmasq_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct network *n = userdata;
-	const char *words = last_words_finish(&n->words);
-	char how[64];
-	int status = 0;
-
-	(void)source;
-	(void)fd;
-	(void)revents;
-	n->dnsmasq_source = sd_event_source_disable_unref(n->dnsmasq_source);
-	(void)child_wait(&n->dnsmasq, -1, &status, NULL);
-	if (n->ending)
-		return 0;
-	child_describe_status(how, sizeof(how), status);
-	if (!n->ready && strstr(words, "Address already in use"))
-		(void)error_set(
-			&n->failure, EADDRINUSE,
-			"UDP port %s is taken on bridge '%s': another %s server listens on "
-			"every interface; `ss -lunp` names it, give it interfaces of its own "
-			"(dnsmasq said: %s)",
-			strstr(words, "DHCP") ? "67" : "53", n->options->net->bridge,
-			strstr(words, "DHCP") ? "DHCP" : "DNS", words);
-	else
-		(void)error_set(&n->failure, ECONNRESET, "dnsmasq %s%s%s", how, *words ? ": " : "",
-				words);
-	network_end(n);
-	return 0;
-}
-
-static int on_link(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct network *n = userdata;
-	bool concerned = true;
-
-	(void)source;
-	(void)revents;
-	(void)net_watch_drain(fd, if_nametoindex(n->options->net->bridge), &concerned, NULL);
-	if (concerned && n->was_used)
-		network_end_if_unused(n);
-	return 0;
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -138,27 +88,6 @@ static int watch_signals(struct network *n, struct error *err)
 	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
 }
 
-static int watch_all(struct network *n, struct error *err)
-{
-	int rc;
-
-	rc = last_words_init(&n->words, n->event, "dnsmasq", steal_fd(&n->dnsmasq_stderr), err);
-	if (rc < 0)
-		return rc;
-	n->words.on_line = on_dnsmasq_line;
-	n->words.arg = n;
-	if (n->dnsmasq.pidfd >= 0) {
-		rc = sd_event_add_io(n->event, &n->dnsmasq_source, n->dnsmasq.pidfd, EPOLLIN,
-				     on_dnsmasq_gone, n);
-		if (rc >= 0)
-			rc = sd_event_source_set_priority(n->dnsmasq_source,
-							  SD_EVENT_PRIORITY_IDLE);
-	}
-	if (rc >= 0)
-		rc = sd_event_add_io(n->event, &n->watch_source, n->watch_fd, EPOLLIN, on_link, n);
-	return rc < 0 ? error_errno(err, -rc, "watch the network") : 0;
-}
-
 static int serve_control(struct network *n, struct error *err)
 {
 	struct control_handlers handlers = network_commands;
@@ -178,8 +107,11 @@ static void end_previous(struct network *n)
 	cleanup_json json_t *status = rundir_own_status(&n->run);
 	struct child dnsmasq = CHILD_INIT;
 
-	if (status && adopt_find(json_object_get(status, "dnsmasq"), &dnsmasq) == 0)
+	if (!status)
+		return;
+	if (adopt_find(json_object_get(status, "dnsmasq"), &dnsmasq) == 0)
 		child_destroy(&dnsmasq);
+	leftovers_end(n->owner.text);
 	if (status && json_is_true(json_object_get(status, "keep")))
 		n->keep = true;
 }
@@ -209,11 +141,11 @@ static int start(struct network *n, struct error *err)
 	if (rc == 0)
 		rc = network_execute(n, err);
 	if (rc == 0)
-		rc = watch_all(n, err);
+		rc = network_watch(n, err);
 	if (rc == 0)
 		network_write_status(n);
 	if (rc == 0 && !o->net->dhcp)
-		become_ready(n);
+		network_become_ready(n);
 	return rc;
 }
 

@@ -44,6 +44,9 @@ struct network {
 	int dnsmasq_stderr;
 	struct last_words words;
 	sd_event_source *dnsmasq_source, *watch_source;
+	unsigned bridge_index; /* of the bridge that we made */
+	unsigned repairs; /* since repairs_usec */
+	uint64_t repairs_usec;
 	int watch_fd;
 	bool ready, ending, keep, was_used;
 	struct network_user users[NETWORK_USERS_MAX];
@@ -56,11 +59,14 @@ struct network {
 
 /* network_steps.c */
 int network_execute(struct network *n, struct error *err);
+int network_start_dnsmasq(struct network *n, struct error *err);
 void network_roll_back(struct network *n);
 
 /* network_users.c */
 extern const struct control_handlers network_commands;
 int network_hosts_from_lab(struct network *n, struct error *err);
+/* Puts the TAPs of machines that run back on the bridge, and learns their hosts. */
+void network_rejoin(struct network *n);
 int network_write_hosts(struct network *n, struct error *err);
 /* Ends the network where nobody needs it any more. */
 void network_end_if_unused(struct network *n);
@@ -68,7 +74,11 @@ void network_end_if_unused(struct network *n);
 /* network_status.c */
 json_t *network_describe(const struct spec_network *net); /* one that is down */
 
+/* network_repair.c */
+int network_watch(struct network *n, struct error *err); /* dnsmasq and the links */
+
 /* network.c */
+void network_become_ready(struct network *n);
 void network_end(struct network *n);
 void network_write_status(struct network *n);
 

@@ -108,6 +108,7 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 		&(struct jail_spec){
 			.program = n->host.dnsmasq,
 			.argv = argv,
+			.owner = n->owner.text,
 			.uid = uid,
 			.gid = uid,
 			/* Ports below 1024; raw sockets for its pings; the ARP entry
@@ -124,7 +125,7 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 	return rc;
 }
 
-static int do_dnsmasq(struct network *n, struct error *err)
+int network_start_dnsmasq(struct network *n, struct error *err)
 {
 	const struct spec_network *net = n->options->net;
 	cleanup_free char *owner = str_printf("net/%s", net->name);
@@ -176,7 +177,7 @@ static const struct {
 	[PLAN_BRIDGE_CREATE] = {do_bridge, undo_bridge},
 	[PLAN_FORWARDING_SET] = {do_forwarding, undo_forwarding},
 	[PLAN_NFT_APPLY] = {do_rules, undo_rules},
-	[PLAN_DNSMASQ_START] = {do_dnsmasq, undo_dnsmasq},
+	[PLAN_DNSMASQ_START] = {network_start_dnsmasq, undo_dnsmasq},
 };
 
 void network_roll_back(struct network *n)

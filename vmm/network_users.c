@@ -9,6 +9,7 @@
 #include "vmm/json.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -93,6 +94,60 @@ int network_write_hosts(struct network *n, struct error *err)
 		rc = file_write_volatile(n->state_dirfd, "addn-hosts", names.data, names.len, 0644,
 					 err);
 	return rc;
+}
+
+/* One NIC of a machine that runs. */
+static void rejoin_nic(struct network *n, const char *vm, size_t index, json_t *nic)
+{
+	const char *network = json_get_string(nic, "network"), *tap = json_get_string(nic, "tap");
+	const char *mac = json_get_string(nic, "mac"), *address = json_get_string(nic, "address");
+	struct net_host host = {0};
+	struct error err = ERROR_INIT;
+	char name[1][IFNAMSIZ];
+	struct owner owner;
+	int rc;
+
+	if (!network || !str_eq(network, n->options->net->name) || !tap || !mac ||
+	    !json_parse_mac(mac, host.mac) || !str_format(name[0], IFNAMSIZ, "%s", tap))
+		return;
+	owner_of_nic(&owner, n->options->paths, vm, index);
+	rc = net_taps_rejoin(&(struct net_tap){.bridge = n->options->net->bridge,
+					       .bridge_owner = n->owner.text,
+					       .owner = owner.text,
+					       .mtu = n->options->net->mtu},
+			     1, name, &err);
+	if (rc < 0)
+		log_error("network '%s': TAP '%s' of vm '%s': %s", network, tap, vm, err.text);
+	if (rc <= 0)
+		return;
+	n->was_used = true;
+	host.has_address = address && inet_pton(AF_INET, address, &host.address) == 1;
+	(void)put_host(n, vm, &host, NULL);
+}
+
+void network_rejoin(struct network *n)
+{
+	cleanup_free char *folder = str_printf("%s/vm", n->options->paths->run);
+	cleanup_closedir DIR *dir = folder ? opendir(folder) : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		cleanup_json json_t *status = NULL;
+		json_t *nic;
+		bool served;
+		size_t i;
+
+		if (!str_is_name(entry->d_name) ||
+		    rundir_read_status(n->options->paths, PATHS_VM, entry->d_name, &status, &served,
+				       NULL) < 0)
+			continue;
+		json_array_foreach (json_object_get(status, "nics"), i, nic)
+			rejoin_nic(n, entry->d_name, i, nic);
+	}
+	if (!n->was_used || !n->options->net->dhcp)
+		return;
+	if (network_write_hosts(n, NULL) == 0)
+		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
 }
 
 static void cmd_attach(struct network *n, struct control_call *call, json_t *args)

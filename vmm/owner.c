@@ -35,6 +35,14 @@ void owner_of_network(struct owner *ret_owner, const struct paths *paths, const 
 	(void)str_format(ret_owner->text, sizeof(ret_owner->text), "net=%s;run=%s", network, run);
 }
 
+void owner_of_vm(struct owner *ret_owner, const struct paths *paths, const char *vm)
+{
+	char run[UUID_STR_LEN];
+
+	format_run(run, paths->run);
+	(void)str_format(ret_owner->text, sizeof(ret_owner->text), "vm=%s;run=%s", vm, run);
+}
+
 void owner_of_nic(struct owner *ret_owner, const struct paths *paths, const char *vm, size_t nic)
 {
 	char run[UUID_STR_LEN];

@@ -19,6 +19,7 @@ struct owner {
 };
 
 void owner_of_network(struct owner *ret_owner, const struct paths *paths, const char *network);
+void owner_of_vm(struct owner *ret_owner, const struct paths *paths, const char *vm);
 void owner_of_nic(struct owner *ret_owner, const struct paths *paths, const char *vm, size_t nic);
 
 #endif

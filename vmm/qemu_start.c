@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "jail/spawn.h"
 #include "tpm/swtpm.h"
+#include "vmm/owner.h"
 #include "vmm/qemu_args.h"
 #include "vmm/resources.h"
 #include "vmm/resources_files.h"
@@ -47,9 +48,11 @@ int swtpm_start(struct resources *r, struct error *err)
 {
 	cleanup_close int dirfd = -1, theirs = -1, ours = -1, err_read = -1, err_write = -1;
 	cleanup_strv struct strv argv = {0};
+	struct owner owner;
 	int pair[2], rc;
 	uid_t uid;
 
+	owner_of_vm(&owner, r->paths, r->vm->name);
 	rc = resources_uid(r, &uid, err);
 	if (rc == 0)
 		rc = tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
@@ -69,6 +72,7 @@ int swtpm_start(struct resources *r, struct error *err)
 		&(struct jail_spec){
 			.program = r->host->swtpm,
 			.argv = argv.v,
+			.owner = owner.text,
 			.uid = uid,
 			.gid = uid,
 			.fds = &(struct child_fd){.fd = theirs, .target = 3},
@@ -115,9 +119,11 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 		      struct error *err)
 {
 	cleanup_close int err_read = -1, err_write = -1;
+	struct owner owner;
 	uid_t uid;
 	int rc;
 
+	owner_of_vm(&owner, r->paths, r->vm->name);
 	rc = resources_uid(r, &uid, err);
 	if (rc == 0)
 		rc = make_stderr(&err_read, &err_write, err);
@@ -126,6 +132,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 			&(struct jail_spec){
 				.program = r->host->qemu,
 				.argv = argv,
+				.owner = owner.text,
 				.uid = uid,
 				.gid = uid,
 				.device = r->kvm ? "/dev/kvm" : NULL,

@@ -27,6 +27,9 @@ static const unsigned char table[VM_STATE_COUNT][VM_EVENT_COUNT] = {
 	[VM_STATE_STOPPED] =
 		{
 			[VM_EVENT_START] = TO(STARTING),
+			/* taken over from another supervisor */
+			[VM_EVENT_RUNS] = TO(RUNNING),
+			[VM_EVENT_STANDS] = TO(PAUSED),
 		},
 	[VM_STATE_CRASHED] =
 		{
@@ -35,7 +38,7 @@ static const unsigned char table[VM_STATE_COUNT][VM_EVENT_COUNT] = {
 	[VM_STATE_STARTING] =
 		{
 			[VM_EVENT_RUNS] = TO(RUNNING),
-			[VM_EVENT_STANDS] = TO(PAUSED), /* taken over while paused */
+			[VM_EVENT_STANDS] = TO(PAUSED),
 			[VM_EVENT_ASKED] = TO(STOPPING),
 			[VM_EVENT_ENDS] = TO(STOPPING),
 			[VM_EVENT_GONE] = TO(STOPPED),

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "tpm/swtpm.h"
 #include "vmm/adopt.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
@@ -112,6 +113,8 @@ void supervisor_ready(struct supervisor *s)
 	pins->tpm_used = pins->tpm_used || s->options->vm->tpm;
 	pins->crashed = false;
 	free(steal_ptr(&pins->last_error));
+	if (s->options->vm->tpm)
+		(void)tpm_state_sync(s->res.state_dirfd, NULL);
 	supervisor_save_pins(s);
 }
 
@@ -262,25 +265,30 @@ static int serve_control(struct supervisor *s, struct error *err)
 /* From nothing, or from what another supervisor left, to a QEMU that answers. */
 static int start(struct supervisor *s, struct error *err)
 {
+	struct adopted adopted;
 	int rc;
 
 	rc = serve_control(s, err);
 	if (rc < 0)
 		return rc;
-	rc = adopt_machine(&s->run, s->options->paths, &s->res, &s->started, err);
+	rc = adopt_machine(&s->run, s->options->paths, &s->res, &adopted, err);
 	if (rc < 0)
 		return rc;
 	s->adopted = s->running_once = rc > 0;
-	supervisor_event(s, VM_EVENT_START);
-	if (s->adopted)
+	if (s->adopted) {
+		s->started = adopted.started;
 		log_info("vm '%s': taken over, QEMU is process %d", s->options->vm->name,
 			 (int)s->res.qemu.pid);
-	else
+		/* As it was left; QEMU will say if it is not so. */
+		supervisor_event(s, adopted.paused ? VM_EVENT_STANDS : VM_EVENT_RUNS);
+		rc = 0;
+	} else {
+		supervisor_event(s, VM_EVENT_START);
 		rc = resources_start(&s->res, err);
-	if (rc < 0)
-		return rc;
-	supervisor_write_status(s);
-	rc = watch_children(s, err);
+		supervisor_write_status(s);
+	}
+	if (rc == 0)
+		rc = watch_children(s, err);
 	if (rc == 0)
 		rc = serve_console(s, err);
 	if (rc == 0)
@@ -340,6 +348,7 @@ static void end(struct supervisor *s)
 	sd_event_source_disable_unref(s->qemu_source);
 	sd_event_source_disable_unref(s->swtpm_source);
 	sd_event_source_disable_unref(s->stop_timer);
+	sd_event_source_disable_unref(s->press_timer);
 	sd_event_source_disable_unref(s->space_timer);
 }
 

@@ -19,7 +19,9 @@ enum {
 	FIRST_ANSWER_MS = 60 * 1000,
 	RECONNECTS_MAX = 3,
 	SPACE_CHECK_USEC = 5 * 1000 * 1000,
+	/* Enough to go on: one of the two. */
 	SPACE_NEEDED_BYTES = 64 * 1024 * 1024,
+	SPACE_NEEDED_PART = 8,
 };
 
 static const char reason_full[] = "disk full";
@@ -40,7 +42,8 @@ static bool disks_have_space(const struct spec_vm *vm)
 		struct statvfs fs;
 
 		if (!vm->disks[i].read_only && statvfs(vm->disks[i].path, &fs) == 0 &&
-		    (uint64_t)fs.f_bavail * fs.f_frsize < SPACE_NEEDED_BYTES)
+		    (uint64_t)fs.f_bavail * fs.f_frsize < SPACE_NEEDED_BYTES &&
+		    fs.f_bavail < fs.f_blocks / SPACE_NEEDED_PART)
 			return false;
 	}
 	return true;
@@ -130,6 +133,8 @@ static void on_closed(const struct error *why, void *arg)
 	log_warning("vm '%s': monitor: %s; connecting again", s->options->vm->name, why->text);
 	if (supervisor_connect_monitor(s, &err) < 0)
 		log_error("vm '%s': %s", s->options->vm->name, err.text);
+	else
+		supervisor_query_state(s);
 }
 
 int supervisor_connect_monitor(struct supervisor *s, struct error *err)
@@ -201,17 +206,43 @@ static void on_chardevs(json_t *result, const char *class, const struct error *e
 	supervisor_write_status(s);
 }
 
-static void on_adopted(json_t *result, const char *class, const struct error *err, void *arg)
+static void on_state(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
-	bool runs = json_is_true(json_object_get(result, "running"));
+	const char *status = json_get_string(result, "status");
 
 	(void)class;
-	if (err) {
-		log_error("vm '%s': query-status: %s", s->options->vm->name, err->text);
+	if (err || !status) {
+		log_warning("vm '%s': query-status: %s", s->options->vm->name,
+			    err ? err->text : "no status");
 		return;
 	}
-	supervisor_event(s, runs ? VM_EVENT_RUNS : VM_EVENT_STANDS);
+	if (str_eq(status, "shutdown"))
+		return;
+	supervisor_event(s, json_is_true(json_object_get(result, "running")) ? VM_EVENT_RUNS
+									     : VM_EVENT_STANDS);
+	if (str_eq(status, "io-error")) {
+		wait_for_space(s);
+		supervisor_write_status(s);
+	}
+}
+
+void supervisor_query_state(struct supervisor *s)
+{
+	struct error err = ERROR_INIT;
+
+	if (s->qmp && qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
+				      on_state, s, &err) < 0)
+		log_warning("vm '%s': query-status: %s", s->options->vm->name, err.text);
+}
+
+/* What its last supervisor knew and we do not. */
+static void ask_adopted(struct supervisor *s)
+{
+	(void)qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS, on_chardevs,
+			      s, NULL);
+	supervisor_query_state(s);
+	/* Nobody waits for a QEMU that may be slow, or hang: its guest is up. */
 	supervisor_ready(s);
 }
 
@@ -222,23 +253,18 @@ void supervisor_boot(struct supervisor *s)
 	int rc = 0;
 
 	if (s->adopted) {
-		rc = qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS,
-				     on_chardevs, s, &err);
-		if (rc == 0)
-			rc = qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
-					     on_adopted, s, &err);
-	} else {
-		if (!pins->cpu)
-			pins->cpu = strdup(s->res.hw.cpu);
-		if (!pins->machine && !s->options->vm->machine)
-			rc = qmp_client_call(
-				s->qmp, "qom-get",
-				json_pack("{s:s s:s}", "path", "/machine", "property", "type"),
-				NULL, 0, FIRST_ANSWER_MS, on_machine_type, s, &err);
-		if (rc == 0)
-			rc = qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS,
-					     on_running, s, &err);
+		ask_adopted(s);
+		return;
 	}
+	if (!pins->cpu)
+		pins->cpu = strdup(s->res.hw.cpu);
+	if (!pins->machine && !s->options->vm->machine)
+		rc = qmp_client_call(s->qmp, "qom-get",
+				     json_pack("{s:s s:s}", "path", "/machine", "property", "type"),
+				     NULL, 0, FIRST_ANSWER_MS, on_machine_type, s, &err);
+	if (rc == 0)
+		rc = qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
+				     &err);
 	if (rc < 0)
 		supervisor_fail(s, &err);
 }

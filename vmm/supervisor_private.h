@@ -51,7 +51,7 @@ struct supervisor {
 
 	/* Orderly shutdown. */
 	struct agent *agent;
-	sd_event_source *stop_timer;
+	sd_event_source *stop_timer, *press_timer;
 	bool stop_forces; /* kill where the time is up */
 	struct control_call *stop_waiters[STOP_WAITERS_MAX]; /* down and kill */
 	size_t n_stop_waiters;
@@ -68,6 +68,7 @@ void supervisor_save_pins(struct supervisor *s);
 /* supervisor_monitor.c */
 int supervisor_connect_monitor(struct supervisor *s, struct error *err);
 void supervisor_boot(struct supervisor *s); /* asks and lets the guest run */
+void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 
 /* supervisor_commands.c */
 extern const struct control_handlers supervisor_commands;

@@ -15,6 +15,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+enum { PRESS_AGAIN_USEC = 10 * 1000 * 1000 };
+
 void supervisor_stop_answer(struct supervisor *s, const char *failure)
 {
 	for (size_t i = 0; i < s->n_stop_waiters; i++) {
@@ -43,7 +45,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	if (s->ends)
 		return 0;
 	log_warning("vm '%s': the guest did not shut down in time", s->options->vm->name);
+	s->press_timer = sd_event_source_disable_unref(s->press_timer);
 	supervisor_event(s, VM_EVENT_REFUSED);
+	/* It may stand meanwhile. */
+	supervisor_query_state(s);
 	supervisor_stop_answer(s, "the guest did not shut down in time and still runs (--force "
 				  "ends it)");
 	return 0;
@@ -57,6 +62,20 @@ static void press_power_button(struct supervisor *s)
 	    qmp_client_call(s->qmp, "system_powerdown", NULL, NULL, 0, 0, NULL, NULL, &err) < 0)
 		log_warning("vm '%s': power button: %s", s->options->vm->name,
 			    s->qmp ? err.text : "no monitor");
+}
+
+/* A guest that was still booting has not seen the button, and an agent may hang. */
+static int on_press_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *s = userdata;
+
+	(void)usec;
+	if (s->state != VM_STATE_STOPPING || s->ends)
+		return 0;
+	press_power_button(s);
+	(void)sd_event_source_set_time_relative(source, PRESS_AGAIN_USEC);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static bool ask_agent(struct supervisor *s)
@@ -98,4 +117,7 @@ void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t t
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, NULL, NULL, NULL);
 	if (!ask_agent(s))
 		press_power_button(s);
+	s->press_timer = sd_event_source_disable_unref(s->press_timer);
+	(void)sd_event_add_time_relative(s->event, &s->press_timer, CLOCK_MONOTONIC,
+					 PRESS_AGAIN_USEC, 0, on_press_again, s);
 }

@@ -13,7 +13,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LEASE_SLACK = 2 }; /* seconds, of clocks that are read apart */
 
 static json_t *describe_nics(const struct spec_vm *vm, const struct resources *r)
 {
@@ -96,10 +99,12 @@ json_t *vm_status_running(const struct vm_status_facts *f)
 }
 
 /* The addresses that a network has leased to a MAC. */
-static json_t *addresses_of(const struct paths *paths, const char *network, const uint8_t mac[6])
+static json_t *addresses_of(const struct paths *paths, const char *network, const uint8_t mac[6],
+			    uint64_t started)
 {
 	cleanup_free struct net_lease *leases = NULL;
 	json_t *addresses = json_array();
+	uint64_t now = (uint64_t)time(NULL);
 	size_t n;
 
 	if (leases_load(paths, network, &leases, &n, NULL) < 0)
@@ -108,6 +113,11 @@ static json_t *addresses_of(const struct paths *paths, const char *network, cons
 		char address[INET_ADDRSTRLEN];
 
 		if (memcmp(leases[i].mac, mac, 6) != 0)
+			continue;
+		/* Taken by a guest that has ended since, or run out. */
+		if (leases[i].expires &&
+		    (leases[i].expires <= now ||
+		     leases[i].expires + LEASE_SLACK < started + NET_LEASE_SECONDS))
 			continue;
 		(void)inet_ntop(AF_INET, &leases[i].address, address, sizeof(address));
 		(void)json_array_append_new(addresses, json_string(address));
@@ -118,6 +128,7 @@ static json_t *addresses_of(const struct paths *paths, const char *network, cons
 /* Of a machine that runs: a lease outlives the guest that took it. */
 static void add_addresses(const struct paths *paths, json_t *status)
 {
+	uint64_t started = (uint64_t)json_integer_value(json_object_get(status, "started"));
 	bool runs = json_is_integer(json_object_get(status, "pid"));
 	json_t *nic;
 	size_t i;
@@ -130,7 +141,7 @@ static void add_addresses(const struct paths *paths, json_t *status)
 		(void)json_object_set_new(nic, "addresses",
 					  runs && network && mac_text &&
 							  json_parse_mac(mac_text, mac)
-						  ? addresses_of(paths, network, mac)
+						  ? addresses_of(paths, network, mac, started)
 						  : json_array());
 	}
 }
