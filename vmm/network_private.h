@@ -49,6 +49,8 @@ struct network {
 	uint64_t repairs_usec;
 	int watch_fd;
 	bool ready, ending, keep, was_used;
+	bool dnsmasq_ready; /* it has said so: before, a signal would kill it */
+	bool hosts_changed; /* and it is to read its files again */
 	struct network_user users[NETWORK_USERS_MAX];
 	size_t n_users;
 	struct network_host *hosts;
@@ -68,6 +70,8 @@ int network_hosts_from_lab(struct network *n, struct error *err);
 /* Puts the TAPs of machines that run back on the bridge, and learns their hosts. */
 void network_rejoin(struct network *n);
 int network_write_hosts(struct network *n, struct error *err);
+/* The same, and lets dnsmasq know. */
+int network_tell_hosts(struct network *n, struct error *err);
 /* Ends the network where nobody needs it any more. */
 void network_end_if_unused(struct network *n);
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,8 +35,13 @@ static void on_dnsmasq_line(const char *line, void *arg)
 {
 	struct network *n = arg;
 
-	if (strstr(line, "started, version"))
-		network_become_ready(n);
+	if (!strstr(line, "started, version"))
+		return;
+	n->dnsmasq_ready = true;
+	if (n->hosts_changed)
+		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
+	n->hosts_changed = false;
+	network_become_ready(n);
 }
 
 static void explain_dnsmasq(struct network *n, int status, const char *words, struct error *err)
@@ -98,6 +104,7 @@ static int watch_dnsmasq(struct network *n, struct error *err)
 {
 	int rc;
 
+	n->dnsmasq_ready = false;
 	last_words_free(&n->words);
 	rc = last_words_init(&n->words, n->event, "dnsmasq", steal_fd(&n->dnsmasq_stderr), err);
 	if (rc < 0)

@@ -96,6 +96,18 @@ int network_write_hosts(struct network *n, struct error *err)
 	return rc;
 }
 
+int network_tell_hosts(struct network *n, struct error *err)
+{
+	int rc = network_write_hosts(n, err);
+
+	if (rc < 0)
+		return rc;
+	n->hosts_changed = !n->dnsmasq_ready;
+	if (n->dnsmasq_ready)
+		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
+	return 0;
+}
+
 /* One NIC of a machine that runs. */
 static void rejoin_nic(struct network *n, const char *vm, size_t index, json_t *nic)
 {
@@ -146,8 +158,7 @@ void network_rejoin(struct network *n)
 	}
 	if (!n->was_used || !n->options->net->dhcp)
 		return;
-	if (network_write_hosts(n, NULL) == 0)
-		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
+	(void)network_tell_hosts(n, NULL);
 }
 
 static void cmd_attach(struct network *n, struct control_call *call, json_t *args)
@@ -175,8 +186,7 @@ static void cmd_attach(struct network *n, struct control_call *call, json_t *arg
 	host.has_address = address != NULL;
 	rc = put_host(n, vm, &host, &err);
 	if (rc > 0 && n->options->net->dhcp) {
-		rc = network_write_hosts(n, &err);
-		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
+		rc = network_tell_hosts(n, &err);
 	}
 	if (rc < 0) {
 		control_fail(call, "GenericError", err.text);

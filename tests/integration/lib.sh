@@ -51,7 +51,7 @@ finish()
 	if [ -n "${HV_KEEP:-}" ] || [ "$n_failed" != 0 ] && [ -n "${HV_KEEP_FAILED:-}" ]; then
 		echo "# kept: $work"
 	else
-		umount -q -R "$work" 2>/dev/null
+		cut -d ' ' -f 5 /proc/self/mountinfo | grep "^$work/" | tac | xargs -r umount -l
 		rm -rf "$work"
 	fi
 	[ "$n_failed" = 0 ]
