@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LEASE_SLACK = 2 }; /* seconds, of clocks that are read apart */
-
 static json_t *describe_nics(const struct spec_vm *vm, const struct resources *r)
 {
 	json_t *list = json_array();
@@ -116,8 +114,7 @@ static json_t *addresses_of(const struct paths *paths, const char *network, cons
 			continue;
 		/* Taken by a guest that has ended since, or run out. */
 		if (leases[i].expires &&
-		    (leases[i].expires <= now ||
-		     leases[i].expires + LEASE_SLACK < started + NET_LEASE_SECONDS))
+		    (leases[i].expires <= now || leases[i].expires < started + NET_LEASE_SECONDS))
 			continue;
 		(void)inet_ntop(AF_INET, &leases[i].address, address, sizeof(address));
 		(void)json_array_append_new(addresses, json_string(address));

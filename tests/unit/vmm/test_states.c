@@ -14,7 +14,7 @@
  * start runs stands asked refused ends gone failed; the letters: Stopped,
  * sTarting, Running, Paused, stoppinG, Crashed. */
 static const char *const table[VM_STATE_COUNT] = {
-	[VM_STATE_STOPPED] = "T-------",  [VM_STATE_STARTING] = "-RPG-GSC",
+	[VM_STATE_STOPPED] = "TRP-----",  [VM_STATE_STARTING] = "-RPG-GSC",
 	[VM_STATE_RUNNING] = "-RPG-GSC",  [VM_STATE_PAUSED] = "-RPG-GSC",
 	[VM_STATE_STOPPING] = "-GGGRGSC", [VM_STATE_CRASHED] = "T-------",
 };
