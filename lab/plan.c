@@ -134,11 +134,11 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 	add(plan, &failed, PLAN_FILES_OPEN, 0, "vm", vm->name, "%zu disk%s, %zu CD%s, firmware %s",
 	    vm->n_disks, vm->n_disks == 1 ? "" : "s", vm->n_cdroms, vm->n_cdroms == 1 ? "" : "s",
 	    spec_firmware_name(vm->firmware));
-	if (vm->tpm)
-		add(plan, &failed, PLAN_TPM_START, 0, "vm", vm->name, "swtpm");
 	add_taps(plan, &failed, vm);
 	add(plan, &failed, PLAN_QEMU_START, 0, "vm", vm->name, "%u CPU%s, %s", vm->cpus,
 	    vm->cpus == 1 ? "" : "s", memory);
+	if (vm->tpm)
+		add(plan, &failed, PLAN_TPM_START, 0, "vm", vm->name, "swtpm");
 	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest run");
 	return failed ? error_oom(err) : 0;
 }

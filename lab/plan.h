@@ -22,9 +22,9 @@ enum plan_kind {
 	PLAN_NVRAM_CREATE,
 	PLAN_TPM_CREATE, /* first use: state folder */
 	PLAN_FILES_OPEN, /* images, firmware, kernel */
-	PLAN_TPM_START, /* swtpm */
 	PLAN_TAPS_OPEN,
 	PLAN_QEMU_START, /* -S, until the first QMP answer */
+	PLAN_TPM_START, /* swtpm, while QEMU is busy with its own start */
 	PLAN_GUEST_RUN, /* cont */
 	PLAN_KIND_COUNT
 };

@@ -46,23 +46,18 @@ static int make_stderr(int *ret_read, int *ret_write, struct error *err)
 
 int swtpm_start(struct resources *r, struct error *err)
 {
-	cleanup_close int dirfd = -1, theirs = -1, ours = -1, err_read = -1, err_write = -1;
+	cleanup_close int dirfd = -1, err_read = -1, err_write = -1;
 	cleanup_strv struct strv argv = {0};
 	struct owner owner;
-	int pair[2], rc;
 	uid_t uid;
+	int rc;
 
 	owner_of_vm(&owner, r->paths, r->vm->name);
 	rc = resources_uid(r, &uid, err);
 	if (rc == 0)
 		rc = tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
 	if (rc == 0)
-		rc = fd_socketpair(pair, err);
-	if (rc < 0)
-		return rc;
-	ours = pair[0];
-	theirs = pair[1];
-	rc = make_stderr(&err_read, &err_write, err);
+		rc = make_stderr(&err_read, &err_write, err);
 	if (rc < 0)
 		return rc;
 	tpm_swtpm_args(r->host->swtpm, 3, &argv);
@@ -75,7 +70,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.owner = owner.text,
 			.uid = uid,
 			.gid = uid,
-			.fds = &(struct child_fd){.fd = theirs, .target = 3},
+			.fds = &(struct child_fd){.fd = r->swtpm_fd, .target = 3},
 			.n_fds = 1,
 			.stderr_fd = err_write,
 			.cwd_fd = dirfd,
@@ -84,7 +79,7 @@ int swtpm_start(struct resources *r, struct error *err)
 		&r->swtpm, err);
 	if (rc < 0)
 		return rc;
-	r->tpm_fd = steal_fd(&ours);
+	close_fd(&r->swtpm_fd);
 	r->swtpm_stderr = steal_fd(&err_read);
 	return 0;
 }
@@ -200,6 +195,5 @@ int qemu_start(struct resources *r, struct error *err)
 		return rc;
 	/* They are QEMU's now; a TAP goes with its last descriptor. */
 	resources_files_close(r);
-	close_fd(&r->tpm_fd);
 	return 0;
 }

@@ -11,7 +11,7 @@ struct resources;
 /* The uid (and gid) of the VM's processes. */
 int resources_uid(const struct resources *r, uid_t *ret_uid, struct error *err);
 
-/* Starts swtpm on one end of a socketpair; the other is r->tpm_fd. */
+/* Starts swtpm on r->swtpm_fd, and closes it here. */
 int swtpm_start(struct resources *r, struct error *err);
 
 /* Starts QEMU with every descriptor that r holds, and closes them here. */

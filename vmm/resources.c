@@ -36,7 +36,6 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 		.qemu = CHILD_INIT,
 		.qemu_stderr = -1,
 		.swtpm_stderr = -1,
-		.tpm_fd = -1,
 	};
 	resources_files_init(r);
 }
@@ -124,6 +123,7 @@ static void undo_files_open(struct resources *r, const struct plan_step *step)
 {
 	(void)step;
 	resources_files_close(r);
+	close_fd(&r->swtpm_fd);
 }
 
 static int do_tpm_start(struct resources *r, const struct plan_step *step, struct error *err)
@@ -136,7 +136,6 @@ static void undo_tpm_start(struct resources *r, const struct plan_step *step)
 {
 	(void)step;
 	child_destroy(&r->swtpm);
-	close_fd(&r->tpm_fd);
 	close_fd(&r->swtpm_stderr);
 }
 
@@ -297,7 +296,6 @@ void resources_free(struct resources *r)
 	child_destroy(&r->swtpm);
 	close_fd(&r->qemu_stderr);
 	close_fd(&r->swtpm_stderr);
-	close_fd(&r->tpm_fd);
 	resources_files_free(r);
 	attachments_free(r->attachments);
 	if (r->vm->tpm && r->state_dirfd >= 0)

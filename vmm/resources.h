@@ -42,7 +42,7 @@ struct resources {
 	struct attachments *attachments; /* the use of its networks */
 
 	/* Only until QEMU has them. */
-	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd;
+	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd, swtpm_fd;
 	int code_fd, vars_fd, kernel_fd, initrd_fd;
 	int *disk_fds, *cdrom_fds, *tap_fds;
 };

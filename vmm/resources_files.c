@@ -20,6 +20,7 @@
 void resources_files_init(struct resources *r)
 {
 	r->monitor_fd = r->serial_fd = r->agent_fd = r->serial_log_fd = -1;
+	r->tpm_fd = r->swtpm_fd = -1;
 	r->code_fd = r->vars_fd = r->kernel_fd = r->initrd_fd = -1;
 }
 
@@ -139,6 +140,21 @@ static int listen_sockets(struct resources *r, struct error *err)
 	return rc;
 }
 
+/* QEMU talks to swtpm on one end; what it says waits there for swtpm. */
+static int connect_tpm(struct resources *r, struct error *err)
+{
+	int pair[2], rc;
+
+	if (!r->vm->tpm)
+		return 0;
+	rc = fd_socketpair(pair, err);
+	if (rc == 0) {
+		r->tpm_fd = pair[0];
+		r->swtpm_fd = pair[1];
+	}
+	return rc;
+}
+
 int resources_files_open(struct resources *r, struct error *err)
 {
 	int rc;
@@ -160,6 +176,8 @@ int resources_files_open(struct resources *r, struct error *err)
 		rc = listen_sockets(r, err);
 	if (rc == 0)
 		rc = open_console_log(r, err);
+	if (rc == 0)
+		rc = connect_tpm(r, err);
 	return rc;
 }
 
@@ -175,6 +193,7 @@ void resources_files_close(struct resources *r)
 	close_fd(&r->serial_fd);
 	close_fd(&r->agent_fd);
 	close_fd(&r->serial_log_fd);
+	close_fd(&r->tpm_fd);
 	close_fd(&r->code_fd);
 	close_fd(&r->vars_fd);
 	close_fd(&r->kernel_fd);
@@ -184,6 +203,7 @@ void resources_files_close(struct resources *r)
 void resources_files_free(struct resources *r)
 {
 	resources_files_close(r);
+	close_fd(&r->swtpm_fd);
 	free(r->disk_fds);
 	free(r->cdrom_fds);
 	free(r->tap_fds);

@@ -92,9 +92,9 @@ static void test_network(void **state)
 
 #define FILES "open-files[0] vm 'dc01': 2 disks, 1 CD, firmware secure-boot\n"
 #define START                                              \
-	"start-swtpm[0] vm 'dc01': swtpm\n"                \
 	"open-taps[0] vm 'dc01': 2 TAPs on virbr56, br1\n" \
 	"start-qemu[0] vm 'dc01': 2 CPUs, 2 GiB\n"         \
+	"start-swtpm[0] vm 'dc01': swtpm\n"                \
 	"run-guest[0] vm 'dc01': let the guest run\n"
 
 static void test_vm(void **state)
