@@ -21,6 +21,7 @@
 #include "vmm/leftovers.h"
 #include "vmm/names.h"
 #include "vmm/ready.h"
+#include "vmm/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,22 +71,6 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)info;
 	network_end(userdata);
 	return 0;
-}
-
-static int watch_signals(struct network *n, struct error *err)
-{
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-	sigset_t set;
-	int rc = 0;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(&set, signals[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return error_errno(err, errno, "block signals");
-	for (size_t i = 0; i < ARRAY_SIZE(signals) && rc >= 0; i++)
-		rc = sd_event_add_signal(n->event, NULL, signals[i], on_signal, n);
-	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
 }
 
 static int serve_control(struct network *n, struct error *err)
@@ -174,7 +159,7 @@ static int serve(struct network *n, struct error *err)
 
 	if (rc < 0)
 		return error_errno(err, -rc, "event loop");
-	rc = watch_signals(n, err);
+	rc = signals_watch(n->event, on_signal, n, err);
 	if (rc == 0)
 		rc = start(n, &n->failure);
 	if (rc == 0) {
@@ -213,6 +198,7 @@ int network_run(const struct network_options *options, struct error *err)
 		.watch_fd = -1,
 		.keep = options->keep,
 	};
+	signals_block();
 	host_probe(&n->host);
 	owner_of_network(&n->owner, options->paths, options->net->name);
 	rc = rundir_acquire(options->paths, PATHS_NET, options->net->name, &n->run, err);

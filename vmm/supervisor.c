@@ -24,6 +24,7 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/ready.h"
+#include "vmm/signals.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -192,25 +193,6 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-static int watch_signals(struct supervisor *s, struct error *err)
-{
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(&set, signals[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return error_errno(err, errno, "block signals");
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		int rc = sd_event_add_signal(s->event, NULL, signals[i], on_signal, s);
-
-		if (rc < 0)
-			return error_errno(err, -rc, "watch signals");
-	}
-	return 0;
-}
-
 static int watch_children(struct supervisor *s, struct error *err)
 {
 	struct resources *r = &s->res;
@@ -359,7 +341,7 @@ static int serve(struct supervisor *s, struct error *err)
 	rc = sd_event_new(&s->event);
 	if (rc < 0)
 		return error_errno(err, -rc, "event loop");
-	rc = watch_signals(s, err);
+	rc = signals_watch(s->event, on_signal, s, err);
 	if (rc == 0)
 		rc = start(s, &s->failure);
 	if (rc == 0) {
@@ -390,6 +372,7 @@ int supervisor_run(const struct supervisor_options *options, struct error *err)
 	s->run = (struct rundir)RUNDIR_INIT;
 	s->qemu_words.fd = s->swtpm_words.fd = -1;
 	s->started = (uint64_t)time(NULL);
+	signals_block();
 	host_probe(&s->host);
 	rc = rundir_acquire(options->paths, PATHS_VM, options->vm->name, &s->run, err);
 	if (rc == 0) {

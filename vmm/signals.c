@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/signals.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <signal.h>
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+void signals_block(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int signals_watch(sd_event *event, sd_event_signal_handler_t handler, void *arg, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals) && rc >= 0; i++)
+		rc = sd_event_add_signal(event, NULL, signals[i], handler, arg);
+	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
+}

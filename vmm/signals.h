@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The signals that ask a supervisor to end: SIGTERM, SIGINT, SIGHUP. */
+#ifndef HV_VMM_SIGNALS_H
+#define HV_VMM_SIGNALS_H
+
+#include <systemd/sd-event.h>
+
+struct error;
+
+/* From here on they wait. To be called before anything is made that an end has to
+ * undo. */
+void signals_block(void);
+
+/* Has the loop call the handler for each, also for those that waited. */
+int signals_watch(sd_event *event, sd_event_signal_handler_t handler, void *arg, struct error *err);
+
+#endif
