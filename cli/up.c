@@ -39,6 +39,7 @@ struct up {
 	size_t n_vms;
 	enum vm_state *found; /* of each, before anything was done */
 	bool *orphan; /* of each: QEMU runs without a supervisor */
+	bool *unclean; /* of each: its last supervisor did not end in order */
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
 	size_t n_net_jobs, n_vm_jobs;
@@ -73,6 +74,9 @@ static int look(struct up *u, uint64_t deadline_usec)
 
 		if (rc < 0)
 			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
+		rc = inspect_unclean(&u->cli->paths, u->vms[i]->name, &u->unclean[i], &u->cli->err);
+		if (rc < 0)
+			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
 		u->found[i] = vm_state_parse(json_get_string(status, "state") ?: "");
 		u->orphan[i] = u->found[i] != VM_STATE_STOPPED && u->found[i] != VM_STATE_CRASHED &&
 			       json_is_null(json_object_get(status, "supervisor"));
@@ -101,7 +105,9 @@ static int inspect(struct up *u)
 		struct error err = ERROR_INIT;
 		int rc;
 
-		if (!needs_start(u, i) || u->orphan[i])
+		/* What is left of it looks like somebody else's; its supervisor
+		 * sweeps first, and looks again. */
+		if (!needs_start(u, i) || u->orphan[i] || u->unclean[i])
 			continue;
 		rc = inspect_one(u, u->vms[i], &err);
 		if (rc < 0) {
@@ -360,9 +366,10 @@ static int run(struct cli *cli)
 	}
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
+	u.unclean = calloc(u.n_vms + 1, sizeof(*u.unclean));
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
 	u.taken = calloc(u.n_vms + 1, sizeof(*u.taken));
-	rc = u.found && u.orphan && u.started && u.taken
+	rc = u.found && u.orphan && u.unclean && u.started && u.taken
 		     ? bring_up(&u, &condition, progress_now_usec() + seconds * 1000000)
 		     : error_oom(&cli->err);
 	if (rc > 0)
@@ -370,6 +377,7 @@ static int run(struct cli *cli)
 	free(u.vms);
 	free(u.found);
 	free(u.orphan);
+	free(u.unclean);
 	free(u.started);
 	free(u.taken);
 	free(u.nets);

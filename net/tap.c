@@ -73,8 +73,8 @@ static int join_all(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ
 				       if_nametoindex(taps[i].bridge));
 	rc = net_rtnl_send(sock, msgs, n);
 	free(msgs);
-	/* A bridge that went just now. */
-	if (rc == -ENODEV)
+	/* A bridge that went just now, or is about to. */
+	if (rc == -ENODEV || rc == -EINVAL)
 		rc = -ENETDOWN;
 	return rc < 0 ? error_errno(err, -rc, "join TAPs to their bridges") : 0;
 }

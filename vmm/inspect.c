@@ -230,6 +230,17 @@ int inspect_served(const struct paths *paths, enum paths_kind kind, const char *
 	return rundir_read_status(paths, kind, name, &status, ret_served, err);
 }
 
+int inspect_unclean(const struct paths *paths, const char *vm, bool *ret_unclean, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	bool served;
+	int rc = rundir_read_status(paths, PATHS_VM, vm, &status, &served, err);
+
+	if (rc == 0)
+		*ret_unclean = status && !served;
+	return rc;
+}
+
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
 		    struct error *err)
 {

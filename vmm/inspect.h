@@ -37,6 +37,10 @@ int inspect_network(const struct spec_network *net, const struct host *host, str
 int inspect_served(const struct paths *paths, enum paths_kind kind, const char *name,
 		   bool *ret_served, struct error *err);
 
+/* Whether a supervisor of the VM was killed and left its run folder. */
+int inspect_unclean(const struct paths *paths, const char *vm, bool *ret_unclean,
+		    struct error *err);
+
 /* Adds the steps that `up` would take for a VM or a network that is not served
  * to plan. */
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,

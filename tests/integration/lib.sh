@@ -164,7 +164,7 @@ host_state()
 	echo "rules"
 	nft list ruleset
 	echo "forwarding"
-	grep -H . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/ip_forward
+	grep -sH . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/ip_forward
 	echo "processes"
 	ps -e -o comm=,pid=,args= | grep -E '^(qemu-system-x86|swtpm|dnsmasq|hv) '
 	echo "run files"
