@@ -8,7 +8,14 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { KEPT_MAX = 4096, LINE_MAX_BYTES = 1024, LINES_PER_SECOND = 100 };
+enum {
+	KEPT_MAX = 4096,
+	LINE_MAX_BYTES = 1024,
+	LINES_PER_SECOND = 100,
+	/* What is told of them in the end. */
+	WORDS_LINES = 3,
+	WORDS_BYTES = 600,
+};
 
 /* Whether one more line may be logged now. */
 static bool may_log(struct last_words *w)
@@ -97,7 +104,7 @@ int last_words_init(struct last_words *w, sd_event *event, const char *who, int 
 const char *last_words_finish(struct last_words *w)
 {
 	cleanup_strbuf struct strbuf shown = {0};
-	size_t end, start;
+	size_t end, start, lines = 0;
 
 	while (w->source && read_once(w))
 		;
@@ -107,10 +114,18 @@ const char *last_words_finish(struct last_words *w)
 	end = w->kept.len;
 	while (end && w->kept.data[end - 1] == '\n')
 		end--;
-	for (start = end; start && w->kept.data[start - 1] != '\n';)
-		start--;
-	if (end > start)
-		strbuf_add_printable(&shown, w->kept.data + start, end - start, false);
+	/* The last line may only say where help is. */
+	for (start = end; start && end - start < WORDS_BYTES && lines < WORDS_LINES; start--)
+		lines += w->kept.data[start - 1] == '\n';
+	start += lines == WORDS_LINES;
+	for (size_t i = start; i < end;) {
+		size_t len = strcspn(w->kept.data + i, "\n");
+
+		len = len < end - i ? len : end - i;
+		strbuf_addf(&shown, "%s", shown.len ? "; " : "");
+		strbuf_add_printable(&shown, w->kept.data + i, len, false);
+		i += len + 1;
+	}
 	strbuf_free(&w->kept);
 	w->line_start = 0;
 	strbuf_add(&w->kept, shown.data, shown.len);

@@ -31,7 +31,8 @@ struct last_words {
 int last_words_init(struct last_words *w, sd_event *event, const char *who, int fd,
 		    struct error *err);
 
-/* Reads what is still there and stops listening; then the last line said, printable, or ""
+/* Reads what is still there and stops listening; then the last lines said (three at the
+ * most, with "; " between), printable, or ""
  * (valid until last_words_free()). */
 const char *last_words_finish(struct last_words *w);
 

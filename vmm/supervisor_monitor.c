@@ -160,6 +160,9 @@ static void on_machine_type(json_t *result, const char *class, const struct erro
 	const char *type = json_string_value(result), *end = type ? strstr(type, "-machine") : NULL;
 
 	(void)class;
+	/* QEMU that died says why by itself. */
+	if (err && err->code == ECONNRESET)
+		return;
 	if (err || !end || end[strlen("-machine")]) {
 		log_warning("vm '%s': QEMU does not tell its machine type: it is not pinned",
 			    s->options->vm->name);

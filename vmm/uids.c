@@ -10,10 +10,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include <uuid.h>
+
+/* Each state folder begins elsewhere in the range: two on one host are not likely
+ * to give one uid to two machines. */
+static unsigned first_of(const char *state)
+{
+	static const uuid_t name_space = {0x0b, 0x9c, 0x2a, 0x64, 0xe5, 0x17, 0x4f, 0x3d,
+					  0xb1, 0x88, 0x6a, 0x40, 0xd2, 0x7e, 0x95, 0x1f};
+	uuid_t derived;
+
+	uuid_generate_sha1(derived, name_space, state, strlen(state));
+	return (derived[0] | (unsigned)derived[1] << 8) % JAIL_UID_COUNT;
+}
 
 int uids_claim(const struct paths *paths, const char *owner, uid_t *ret_uid, struct error *err)
 {
 	cleanup_free char *folder = str_printf("%s/uids", paths->state);
+	unsigned first = first_of(paths->state);
 	cleanup_close int dirfd = -1;
 	int rc;
 
@@ -25,7 +39,8 @@ int uids_claim(const struct paths *paths, const char *owner, uid_t *ret_uid, str
 	dirfd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return error_errno(err, errno, "open folder '%s'", folder);
-	for (uid_t uid = JAIL_UID_FIRST; uid < JAIL_UID_FIRST + JAIL_UID_COUNT; uid++) {
+	for (unsigned i = 0; i < JAIL_UID_COUNT; i++) {
+		uid_t uid = JAIL_UID_FIRST + (first + i) % JAIL_UID_COUNT;
 		char name[16], target[128];
 		ssize_t n;
 
