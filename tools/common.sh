@@ -60,6 +60,7 @@ build_in()
 {
 	local folder=$1 setup=(setup)
 	shift
+	mkdir -p "$(dirname "$folder")"
 	[ ! -e "$folder/build.ninja" ] || setup=(setup --reconfigure)
 	meson "${setup[@]}" "$@" "$folder" >"${folder%/}.log" 2>&1 || {
 		cat "${folder%/}.log"
