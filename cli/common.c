@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, COMMAND_MS = 30 * 1000 };
 
@@ -23,7 +24,8 @@ void cli_tell(const struct error *err)
 
 	strbuf_add_printable(&shown, err->text, strlen(err->text), false);
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "hv: %s\n", shown.data ? shown.data : "out of memory");
+	(void)fprintf(stderr, "hv: %s%s\n", shown.data ? shown.data : "out of memory",
+		      err->code == EACCES && geteuid() != 0 ? " (hv needs root)" : "");
 }
 
 static int not_found(struct cli *cli, const char *what, const char *name, struct strbuf *known)

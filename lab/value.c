@@ -51,14 +51,41 @@ static void take_word(struct lab_decoder *d, const struct lab_schema_row *row,
 		set_text(d, field, value->text);
 }
 
+/* One spelling for one path, so that two disks can be compared: "//" and "/./" are
+ * "/", and none stands at the end. False where it goes up. */
+static bool tidy_path(const char *path, struct strbuf *into)
+{
+	while (*path) {
+		size_t len;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && strncmp(path, "..", 2) == 0)
+			return false;
+		if (len && !(len == 1 && *path == '.'))
+			strbuf_addf(into, "/%.*s", (int)len, path);
+		path += len;
+	}
+	if (!into->len)
+		strbuf_add(into, "/", 1);
+	return true;
+}
+
 static void take_path(struct lab_decoder *d, const struct lab_schema_row *row,
 		      const struct lab_node *value, void *field)
 {
+	cleanup_strbuf struct strbuf tidy = {0};
+
 	if (value->text[0] != '/' || strchr(value->text, '\n'))
 		lab_decoder_fault(d, value, "%s: '%s' is not an absolute path", row->key,
 				  value->text);
+	else if (!tidy_path(value->text, &tidy))
+		lab_decoder_fault(d, value, "%s: '%s' goes up by '..'; write out where it leads",
+				  row->key, value->text);
+	else if (tidy.failed)
+		d->failed = true;
 	else
-		set_text(d, field, value->text);
+		set_text(d, field, tidy.data);
 }
 
 static void take_bool(struct lab_decoder *d, const struct lab_schema_row *row,

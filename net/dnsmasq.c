@@ -33,6 +33,8 @@ void net_dnsmasq_args(const struct net_dhcp *d, const char *program, struct strv
 	/* A lease outlives a night, so a lab has its addresses back at morning. */
 	strv_addf(a, "--dhcp-range=%s,%s,%s,%dh", text_of(d->first, first), text_of(d->last, last),
 		  text_of(netmask, mask), NET_LEASE_SECONDS / 3600);
+	if (d->mtu)
+		strv_addf(a, "--dhcp-option-force=option:mtu,%u", d->mtu);
 	strv_add(a, "--dhcp-authoritative");
 	strv_add(a, "--dhcp-no-override");
 	strv_add(a, "--dhcp-lease-max=65536");

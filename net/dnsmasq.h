@@ -30,6 +30,7 @@ struct net_dhcp {
 	struct in_addr first, last;
 	const char *domain; /* NULL: none */
 	bool nat; /* false: no default route is offered */
+	unsigned mtu; /* told to guests; 0: nothing is said */
 	const char *hosts_file; /* dhcp-hostsfile, read again at SIGHUP */
 	const char *addn_hosts_file; /* addn-hosts, read again at SIGHUP */
 	const char *leases_file;

@@ -58,16 +58,16 @@ install_packages()
 # build_in FOLDER [MESON OPTION...]
 build_in()
 {
-	local folder=$1 setup=(setup)
+	local folder=$1 setup=(setup) log
 	shift
 	mkdir -p "$(dirname "$folder")"
 	[ ! -e "$folder/build.ninja" ] || setup=(setup --reconfigure)
-	meson "${setup[@]}" "$@" "$folder" >"${folder%/}.log" 2>&1 || {
-		cat "${folder%/}.log"
+	log=$(meson "${setup[@]}" "$@" "$folder" 2>&1) || {
+		echo "$log"
 		die "meson could not set up $folder"
 	}
-	ninja -C "$folder" >"${folder%/}.log" 2>&1 || {
-		cat "${folder%/}.log"
+	log=$(ninja -C "$folder" 2>&1) || {
+		echo "$log"
 		die "$folder could not be built"
 	}
 	echo "built in $folder"

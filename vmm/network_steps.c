@@ -139,6 +139,7 @@ int network_start_dnsmasq(struct network *n, struct error *err)
 		.last = net->dhcp_last,
 		.domain = net->domain,
 		.nat = net->nat,
+		.mtu = net->mtu,
 		.hosts_file = JAIL_FOLDER "/hosts",
 		.addn_hosts_file = JAIL_FOLDER "/addn-hosts",
 		.leases_file = JAIL_FOLDER "/" NAME_LEASES,
