@@ -12,7 +12,7 @@ write_debian_settings()
 	mkdir -p "$root/etc/systemd/network" "$root/etc/initramfs-tools/conf.d" \
 		"$root/usr/local/sbin" "$units/serial-getty@ttyS0.service.d" \
 		"$units/systemd-networkd-wait-online.service.d"
-	printf '[Match]\nType=ether\n[Network]\nDHCP=ipv4\n[DHCPv4]\nUseDomains=yes\nClientIdentifier=mac\n' \
+	printf '[Match]\nType=ether\n[Network]\nDHCP=ipv4\n[DHCPv4]\nUseDomains=yes\nUseMTU=yes\nClientIdentifier=mac\n' \
 		>"$root/etc/systemd/network/80-dhcp.network"
 	printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud %%I $TERM\n' \
 		>"$units/serial-getty@ttyS0.service.d/autologin.conf"
