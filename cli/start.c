@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <systemd/sd-event.h>
 
+enum { EXIT_MS = 1000 };
+
 struct starting {
 	struct start_job *job;
 	struct background background;
@@ -41,6 +43,9 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 		(void)error_wrap(&s->job->err, s->job->rc, "%s '%s'",
 				 s->job->kind == PATHS_VM ? "vm" : "network", s->job->name);
 	s->job->ours = s->job->rc == 0;
+	/* One that has failed is gone when this is told. */
+	if (s->job->rc < 0)
+		(void)child_wait(&s->background.child, EXIT_MS, NULL, NULL);
 	if (--s->all->n_open == 0)
 		(void)sd_event_exit(s->all->event, 0);
 	return 0;

@@ -170,7 +170,8 @@ host_state()
 	echo "run files"
 	[ ! -e "$HV_RUN" ] || find "$HV_RUN" -mindepth 1
 	echo "mounts"
-	cut -d ' ' -f 5 /proc/self/mountinfo | sort
+	# Not those of another program that makes a guest at this moment.
+	cut -d ' ' -f 5 /proc/self/mountinfo | grep -v '/tmp/guest\.' | sort
 }
 
 # settled "what" STATE: the host comes to that state by itself, within ten seconds.
