@@ -3,6 +3,7 @@
 #include "base/child.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -18,14 +19,6 @@
 #include <unistd.h>
 
 enum { OUTPUT_MAX = 64 * 1024 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Reads once; false at the end of the stream. Beyond the bound it is read and
  * thrown away, so that the writer never blocks. */
@@ -55,10 +48,10 @@ static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
 		   struct strbuf *errors)
 {
 	struct pollfd p[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = (int64_t)(clock_now_usec() / 1000) + timeout_ms;
 
 	while (p[0].fd >= 0 || p[1].fd >= 0) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - (int64_t)(clock_now_usec() / 1000);
 		int rc;
 
 		if (timeout_ms >= 0 && left <= 0)

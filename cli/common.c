@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, COMMAND_MS = 30 * 1000 };
+enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000 };
 
 void cli_tell(const struct error *err)
 {
@@ -126,18 +126,13 @@ void cli_await_supervisor(struct child *supervisor)
 int cli_adopt_network(struct cli *cli, const char *name)
 {
 	struct start_job job = {.kind = PATHS_NET, .name = name, .adopts = true};
-	cleanup_json json_t *status = NULL;
-	bool served;
+	enum rundir_state state;
 	int rc;
 
-	rc = rundir_read_status(&cli->paths, PATHS_NET, name, &status, &served, &cli->err);
-	if (rc < 0 || served || !status)
-		return rc < 0 ? rc : served;
-	rc = cli_start_all(cli, &job, 1);
-	if (rc == 0 && job.rc < 0) {
-		cli->err = job.err;
-		rc = job.rc;
-	}
+	rc = rundir_look(&cli->paths, PATHS_NET, name, &state, &cli->err);
+	if (rc < 0 || state != RUNDIR_LEFT)
+		return rc < 0 ? rc : state == RUNDIR_SERVED;
+	rc = cli_start_one(cli, &job);
 	return rc < 0 ? rc : 1;
 }
 
@@ -151,7 +146,7 @@ void cli_release_network(struct cli *cli, const struct spec_network *net)
 	    network_status_read(&cli->paths, net, &status, NULL) < 0 ||
 	    json_is_true(json_object_get(status, "keep")))
 		return;
-	(void)cli_find_supervisor(cli, PATHS_NET, net->name, &supervisor);
+	(void)adopt_find(json_object_get(status, "supervisor"), &supervisor);
 	/* One that is on its way hangs up in the end. */
 	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL,
 			  NULL);
@@ -172,8 +167,8 @@ int cli_each_vm(struct cli *cli, const char *command)
 		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
 
 		if (rc == 0)
-			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, COMMAND_MS, NULL,
-					 &cli->err);
+			rc = cli_command(cli, PATHS_VM, vm->name, command, NULL, CLI_COMMAND_MS,
+					 NULL, &cli->err);
 		if (rc < 0) {
 			cli_tell(&cli->err);
 			failed = 1;
@@ -193,6 +188,14 @@ int cli_print_json(struct cli *cli, json_t *j)
 		return error_oom(&cli->err);
 	if (puts(text) < 0 || fflush(stdout) < 0)
 		return error_errno(&cli->err, errno, "write");
+	return 0;
+}
+
+int cli_show(struct cli *cli, json_t *list, bool as_json, void (*print)(json_t *list))
+{
+	if (as_json)
+		return cli_print_json(cli, json_incref(list));
+	print(list);
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+/* How long a command that answers at once may take all the same. */
+enum { CLI_COMMAND_MS = 30 * 1000 };
+
 /* Prints an error line, "hv: …". For verbs that act on several names; the
  * caller goes on and fails in the end. */
 void cli_tell(const struct error *err);
@@ -47,6 +50,9 @@ int cli_each_vm(struct cli *cli, const char *command);
 
 /* One line of compact or indented JSON on standard output; steals j. */
 int cli_print_json(struct cli *cli, json_t *j);
+
+/* Shows what a verb lists: as JSON, or by print() for people. Borrows list. */
+int cli_show(struct cli *cli, json_t *list, bool as_json, void (*print)(json_t *list));
 
 /* A string of a status object for people: "-" where it is null; printable. */
 const char *cli_text(json_t *object, const char *key);

@@ -46,10 +46,7 @@ static int run(struct cli *cli)
 	json_array_foreach (list, i, entry)
 		if (str_eq(cli_text(entry, "state"), "missing"))
 			cli->exit_code = CLI_FAILED;
-	if (cli->values[OPT_JSON])
-		return cli_print_json(cli, json_incref(list));
-	print(list);
-	return 0;
+	return cli_show(cli, list, cli->values[OPT_JSON] != NULL, print);
 }
 
 const struct verb verb_doctor = {

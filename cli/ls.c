@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { OPT_JSON };
 
@@ -82,10 +81,7 @@ static int run(struct cli *cli)
 		rc = add_strays(cli, list);
 	if (rc < 0)
 		return rc;
-	if (cli->values[OPT_JSON])
-		return cli_print_json(cli, json_incref(list));
-	print(list);
-	return 0;
+	return cli_show(cli, list, cli->values[OPT_JSON] != NULL, print);
 }
 
 const struct verb verb_ls = {

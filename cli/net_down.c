@@ -6,7 +6,6 @@
 #include <errno.h>
 
 enum { OPT_FORCE };
-enum { COMMAND_MS = 30 * 1000 };
 
 static const struct cli_option options[] = {
 	[OPT_FORCE] = {"force", 'f', NULL, "also where virtual machines use it: they are cut off",
@@ -23,8 +22,8 @@ static int down(struct cli *cli, const char *name)
 		return rc;
 	(void)cli_find_supervisor(cli, PATHS_NET, name, &supervisor);
 	rc = cli_command(cli, PATHS_NET, name, "hv-net-down",
-			 json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL), COMMAND_MS,
-			 NULL, &cli->err);
+			 json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL),
+			 CLI_COMMAND_MS, NULL, &cli->err);
 	if (rc < 0)
 		close_fd(&supervisor.pidfd);
 	cli_await_supervisor(&supervisor);

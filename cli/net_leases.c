@@ -52,10 +52,7 @@ static int run(struct cli *cli)
 		rc = network_leases_read(&cli->paths, net->name, &list, &cli->err);
 	if (rc < 0)
 		return rc;
-	if (cli->values[OPT_JSON])
-		return cli_print_json(cli, json_incref(list));
-	print(list);
-	return 0;
+	return cli_show(cli, list, cli->values[OPT_JSON] != NULL, print);
 }
 
 const struct verb verb_net_leases = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "cli/common.h"
-#include "cli/progress.h"
 #include "cli/start.h"
 #include "cli/wait.h"
 #include "vmm/network.h"
@@ -10,19 +10,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { COMMAND_MS = 30 * 1000 };
-
 /* One that is up stays up from now on, also without users. */
 static int keep(struct cli *cli, const char *name)
 {
-	return cli_command(cli, PATHS_NET, name, "hv-net-keep", NULL, COMMAND_MS, NULL, &cli->err);
+	return cli_command(cli, PATHS_NET, name, "hv-net-keep", NULL, CLI_COMMAND_MS, NULL,
+			   &cli->err);
 }
 
 static int finish(struct cli *cli, struct start_job *job, const struct spec_network *net)
 {
 	if (job->rc == -EALREADY) {
 		job->rc = cli_wait_network(cli, net,
-					   progress_now_usec() + (uint64_t)COMMAND_MS * 1000);
+					   clock_now_usec() + (uint64_t)CLI_COMMAND_MS * 1000);
 		if (job->rc == 0)
 			job->rc = keep(cli, net->name);
 		job->err = cli->err;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/common.h"
 #include "vmm/inspect.h"
+#include "vmm/rundir.h"
 
 #include <stdlib.h>
 
@@ -88,20 +89,20 @@ static void print_steps(const struct plan *plan)
 
 static int add_network(struct cli *cli, const struct spec_network *net, struct plan *plan)
 {
-	bool served;
-	int rc = inspect_served(&cli->paths, PATHS_NET, net->name, &served, &cli->err);
+	enum rundir_state state;
+	int rc = rundir_look(&cli->paths, PATHS_NET, net->name, &state, &cli->err);
 
-	if (rc == 0 && !served)
-		rc = inspect_plan_network(net, plan, &cli->err);
+	if (rc == 0 && state != RUNDIR_SERVED)
+		rc = plan_add_network(plan, net, &cli->err);
 	return rc;
 }
 
 static int add_vm(struct cli *cli, const struct spec_vm *vm, struct plan *plan)
 {
-	bool served;
-	int rc = inspect_served(&cli->paths, PATHS_VM, vm->name, &served, &cli->err);
+	enum rundir_state state;
+	int rc = rundir_look(&cli->paths, PATHS_VM, vm->name, &state, &cli->err);
 
-	if (rc == 0 && !served)
+	if (rc == 0 && state != RUNDIR_SERVED)
 		rc = inspect_plan_vm(&cli->paths, vm, plan, &cli->err);
 	return error_wrap_if(&cli->err, rc, "vm '%s'", vm->name);
 }

@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/progress.h"
 
-#include "base/str.h"
+#include "base/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-uint64_t progress_now_usec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void progress_begin(struct progress *p)
 {
 	*p = (struct progress){
-		.due_usec = progress_now_usec() + (uint64_t)PROGRESS_AFTER_MS * 1000,
+		.due_usec = clock_now_usec() + (uint64_t)PROGRESS_AFTER_MS * 1000,
 		.terminal = isatty(STDERR_FILENO),
 	};
 }
 
 int progress_due_ms(const struct progress *p)
 {
-	uint64_t now = progress_now_usec();
+	uint64_t now = clock_now_usec();
 
 	if (!p->terminal || p->shown)
 		return -1;

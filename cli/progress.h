@@ -24,7 +24,4 @@ void progress_show(struct progress *p, const char *fmt, ...) __attribute__((form
 
 void progress_end(struct progress *p);
 
-/* CLOCK_MONOTONIC in microseconds. */
-uint64_t progress_now_usec(void);
-
 #endif

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/progress.h"
 #include "vmm/background.h"
+#include "vmm/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -82,17 +83,13 @@ static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int watch_all(struct start_all *all, struct error *err)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	sigset_t set;
 	int rc;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(&set, signals[i]);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	signals_block();
 	rc = sd_event_new(&all->event);
-	for (size_t i = 0; i < ARRAY_SIZE(signals) && rc >= 0; i++)
-		rc = sd_event_add_signal(all->event, NULL, signals[i], on_interrupt, all);
+	if (rc < 0)
+		return error_errno(err, -rc, "event loop");
+	rc = signals_watch(all->event, on_interrupt, all, err);
 	progress_begin(&all->progress);
 	if (rc >= 0 && all->progress.terminal)
 		rc = sd_event_add_time_relative(all->event, NULL, CLOCK_MONOTONIC,
@@ -150,5 +147,16 @@ int cli_start_all(struct cli *cli, struct start_job *jobs, size_t n)
 	free(all.v);
 	if (rc == 0 && all.interrupted)
 		rc = error_set(&cli->err, EINTR, "interrupted; what was starting is undone");
+	return rc;
+}
+
+int cli_start_one(struct cli *cli, struct start_job *job)
+{
+	int rc = cli_start_all(cli, job, 1);
+
+	if (rc == 0 && job->rc < 0) {
+		cli->err = job->err;
+		rc = job->rc;
+	}
 	return rc;
 }

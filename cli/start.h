@@ -23,4 +23,7 @@ struct start_job {
  */
 int cli_start_all(struct cli *cli, struct start_job *jobs, size_t n);
 
+/* The same for one; its failure is the result, and in cli->err. */
+int cli_start_one(struct cli *cli, struct start_job *job);
+
 #endif

@@ -81,16 +81,13 @@ static int adopt(struct cli *cli, const char *name, bool at_once)
 	struct start_job job = {.kind = PATHS_VM, .name = name, .adopts = true};
 	const struct spec_vm *vm = lab_find_vm(cli->lab, name);
 	cleanup_json json_t *status = NULL;
-	struct child qemu = CHILD_INIT;
-	bool served, lives;
+	bool served;
 	int rc;
 
 	rc = rundir_read_status(&cli->paths, PATHS_VM, name, &status, &served, &cli->err);
 	if (rc < 0 || served || !status)
 		return rc;
-	lives = adopt_find(json_object_get(status, "qemu"), &qemu) == 0;
-	close_fd(&qemu.pidfd);
-	if (!lives || (!vm && at_once))
+	if (!adopt_lives(json_object_get(status, "qemu")) || (!vm && at_once))
 		return adopt_end(&cli->paths, name, &cli->err);
 	if (!vm)
 		return error_set(
@@ -98,12 +95,8 @@ static int adopt(struct cli *cli, const char *name, bool at_once)
 			"it is not configured any more and its supervisor is gone (hv kill "
 			"%s ends it)",
 			name);
-	rc = cli_start_all(cli, &job, 1);
-	if (rc == 0 && job.rc < 0 && job.rc != -EALREADY) {
-		cli->err = job.err;
-		rc = job.rc;
-	}
-	return rc;
+	rc = cli_start_one(cli, &job);
+	return rc == -EALREADY ? 0 : rc;
 }
 
 static int begin(struct cli *cli, struct stop *s, const char *command, json_t *args,

@@ -6,15 +6,16 @@
  * networks that this call brought up and that nobody uses.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/plan.h"
-#include "cli/progress.h"
 #include "cli/start.h"
 #include "cli/wait.h"
 #include "vmm/host.h"
 #include "vmm/inspect.h"
 #include "vmm/network.h"
+#include "vmm/rundir.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 enum { OPT_WAIT, OPT_TIMEOUT, OPT_DRY_RUN };
 
-enum { TIMEOUT_DEFAULT_S = 300, TRIES = 5, KILL_MS = 30 * 1000 };
+enum { TIMEOUT_DEFAULT_S = 300, TRIES = 5 };
 
 static const struct cli_option options[] = {
 	[OPT_WAIT] = {"wait", 'w', "running|agent|ip|console:TEXT",
@@ -39,7 +40,7 @@ struct up {
 	size_t n_vms;
 	enum vm_state *found; /* of each, before anything was done */
 	bool *orphan; /* of each: QEMU runs without a supervisor */
-	bool *unclean; /* of each: its last supervisor did not end in order */
+	bool *unclean; /* of each to start: its last supervisor did not end in order */
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
 	size_t n_net_jobs, n_vm_jobs;
@@ -53,35 +54,44 @@ static bool needs_start(const struct up *u, size_t i)
 	return u->orphan[i] || u->found[i] == VM_STATE_STOPPED || u->found[i] == VM_STATE_CRASHED;
 }
 
-static int look(struct up *u, uint64_t deadline_usec)
+static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 {
 	const struct wait_condition down = {.what = WAIT_DOWN};
+	const struct paths *paths = &u->cli->paths;
+	const struct spec_vm *vm = u->vms[i];
+	cleanup_json json_t *status = NULL;
+	enum rundir_state run = RUNDIR_NONE;
+	bool supervised;
+	int rc;
 
-	for (size_t i = 0; i < u->n_vms; i++) {
-		cleanup_json json_t *status = NULL;
-		int rc = vm_status_read(&u->cli->paths, u->vms[i], &status, &u->cli->err);
-
-		/* One that shuts down is started when it has. */
-		if (rc == 0 && str_eq(json_get_string(status, "state") ?: "", "stopping") &&
-		    !json_is_null(json_object_get(status, "supervisor"))) {
-			json_decref(status);
-			status = NULL;
-			rc = cli_wait_vm(u->cli, u->vms[i], &down, true, deadline_usec);
-			if (rc == 0)
-				rc = vm_status_read(&u->cli->paths, u->vms[i], &status,
-						    &u->cli->err);
-		}
-
+	rc = vm_status_read(paths, vm, &status, &u->cli->err);
+	if (rc < 0)
+		return error_wrap(&u->cli->err, rc, "vm '%s'", vm->name);
+	u->found[i] = vm_state_parse(cli_text(status, "state"));
+	supervised = !json_is_null(json_object_get(status, "supervisor"));
+	/* One that shuts down is started when it has. */
+	if (u->found[i] == VM_STATE_STOPPING && supervised) {
+		rc = cli_wait_vm(u->cli, vm, &down, true, deadline_usec);
 		if (rc < 0)
-			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
-		rc = inspect_unclean(&u->cli->paths, u->vms[i]->name, &u->unclean[i], &u->cli->err);
-		if (rc < 0)
-			return error_wrap(&u->cli->err, rc, "vm '%s'", u->vms[i]->name);
-		u->found[i] = vm_state_parse(json_get_string(status, "state") ?: "");
-		u->orphan[i] = u->found[i] != VM_STATE_STOPPED && u->found[i] != VM_STATE_CRASHED &&
-			       json_is_null(json_object_get(status, "supervisor"));
+			return rc;
+		u->found[i] = VM_STATE_STOPPED;
+		supervised = false;
 	}
-	return 0;
+	u->orphan[i] =
+		u->found[i] != VM_STATE_STOPPED && u->found[i] != VM_STATE_CRASHED && !supervised;
+	if (needs_start(u, i))
+		rc = rundir_look(paths, PATHS_VM, vm->name, &run, &u->cli->err);
+	u->unclean[i] = run == RUNDIR_LEFT;
+	return error_wrap_if(&u->cli->err, rc, "vm '%s'", vm->name);
+}
+
+static int look(struct up *u, uint64_t deadline_usec)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < u->n_vms; i++)
+		rc = look_at(u, i, deadline_usec);
+	return rc;
 }
 
 static int inspect_one(const struct up *u, const struct spec_vm *vm, struct error *err)
@@ -107,7 +117,7 @@ static int inspect(struct up *u)
 
 		/* What is left of it looks like somebody else's; its supervisor
 		 * sweeps first, and looks again. */
-		if (!needs_start(u, i) || u->orphan[i] || u->unclean[i])
+		if (!needs_start(u, i) || u->unclean[i])
 			continue;
 		rc = inspect_one(u, u->vms[i], &err);
 		if (rc < 0) {
@@ -242,7 +252,7 @@ static void undo_started(struct up *u)
 		struct error err = ERROR_INIT;
 
 		if (u->started[i] && cli_command(u->cli, PATHS_VM, u->vms[i]->name, "hv-kill", NULL,
-						 KILL_MS, NULL, &err) < 0)
+						 CLI_COMMAND_MS, NULL, &err) < 0)
 			cli_tell(&err);
 	}
 }
@@ -370,7 +380,7 @@ static int run(struct cli *cli)
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
 	u.taken = calloc(u.n_vms + 1, sizeof(*u.taken));
 	rc = u.found && u.orphan && u.unclean && u.started && u.taken
-		     ? bring_up(&u, &condition, progress_now_usec() + seconds * 1000000)
+		     ? bring_up(&u, &condition, clock_now_usec() + seconds * 1000000)
 		     : error_oom(&cli->err);
 	if (rc > 0)
 		cli->exit_code = rc;

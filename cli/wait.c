@@ -8,6 +8,7 @@
 #include "cli/wait.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "cli/progress.h"
 #include "vmm/json.h"
@@ -206,7 +207,7 @@ static int sleep_until_change(struct waiting *w, struct progress *progress, uint
 			      struct error *err)
 {
 	struct pollfd p = {.fd = w->inotify, .events = POLLIN};
-	uint64_t now = progress_now_usec();
+	uint64_t now = clock_now_usec();
 	int due = progress_due_ms(progress), left;
 
 	if (now >= deadline_usec)

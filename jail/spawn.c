@@ -19,6 +19,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { FILES_MAX = 1024 };
+
 static int limit(int resource, rlim_t value)
 {
 	struct rlimit r = {.rlim_cur = value, .rlim_max = value};
@@ -70,7 +72,7 @@ static int confine(const void *arg, const char **ret_what)
 	*ret_what = "set limits";
 	rc = limit(RLIMIT_CORE, 0);
 	if (rc == 0)
-		rc = limit(RLIMIT_NOFILE, spec->nofile ? spec->nofile : 1024);
+		rc = limit(RLIMIT_NOFILE, FILES_MAX);
 	if (rc == 0)
 		rc = jail_mount(spec, ret_what);
 	if (rc < 0)

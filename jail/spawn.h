@@ -48,7 +48,6 @@ struct jail_spec {
 	/* A folder that appears at JAIL_FOLDER in a mount namespace of its own,
 	 * so that the process reaches it whatever lies above; -1: none. */
 	int folder_fd;
-	unsigned nofile; /* RLIMIT_NOFILE; 0: 1024 */
 };
 
 /* As child_spawn(). -EPERM where the caller may not change its user. */

@@ -2,6 +2,7 @@
 #include "lab/check.h"
 
 #include "base/cleanup.h"
+#include "base/mac.h"
 #include "base/str.h"
 #include "lab/faults.h"
 
@@ -158,14 +159,13 @@ static void check_nic_pair(const struct spec_vm *vm, const struct spec_nic *nic,
 			   const struct spec_vm *other_vm, const struct spec_nic *other,
 			   struct lab_faults *faults)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[INET_ADDRSTRLEN], mac[MAC_TEXT_SIZE];
 
-	if (memcmp(nic->mac, other->mac, 6) == 0)
+	mac_format(mac, nic->mac);
+	if (memcmp(nic->mac, other->mac, MAC_BYTES) == 0)
 		lab_fault_add(faults, &nic->where,
-			      "vm '%s': MAC %02x:%02x:%02x:%02x:%02x:%02x is that of a NIC of vm "
-			      "'%s' too",
-			      vm->name, nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
-			      nic->mac[4], nic->mac[5], other_vm->name);
+			      "vm '%s': MAC %s is that of a NIC of vm '%s' too", vm->name, mac,
+			      other_vm->name);
 	if (nic->has_address && other->has_address && nic->address.s_addr == other->address.s_addr)
 		lab_fault_add(faults, &nic->where,
 			      "vm '%s': address %s is that of a NIC of vm '%s' too", vm->name,

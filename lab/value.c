@@ -3,6 +3,7 @@
 #include "lab/decode.h"
 
 #include "base/cleanup.h"
+#include "base/mac.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -251,28 +252,15 @@ static void take_mac(struct lab_decoder *d, const struct lab_schema_row *row,
 		     const struct lab_node *value, void *field)
 {
 	struct spec_nic *nic = (struct spec_nic *)((char *)field - offsetof(struct spec_nic, mac));
-	const char *s = value->text;
-	uint8_t mac[6] = {0};
-	bool good = strlen(s) == 17;
+	uint8_t mac[MAC_BYTES];
 
-	for (size_t i = 0; good && i < 17; i++) {
-		if (i % 3 == 2)
-			good = s[i] == ':';
-		else
-			good = isxdigit((unsigned char)s[i]);
-		if (good && i % 3 != 2)
-			mac[i / 3] = (uint8_t)(mac[i / 3] << 4 |
-					       (isdigit((unsigned char)s[i])
-							? s[i] - '0'
-							: tolower((unsigned char)s[i]) - 'a' + 10));
-	}
-	if (!good) {
+	if (!mac_parse(value->text, mac)) {
 		lab_decoder_fault(d, value, "%s: '%s' is not a MAC, as in 52:54:00:12:34:56",
-				  row->key, s);
+				  row->key, value->text);
 	} else if (mac[0] & 1) {
 		lab_decoder_fault(d, value,
 				  "%s: '%s' is a multicast address; the first byte has to be even",
-				  row->key, s);
+				  row->key, value->text);
 	} else {
 		memcpy(nic->mac, mac, sizeof(mac));
 		nic->mac_given = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/dnsmasq.h"
 
+#include "base/mac.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
@@ -81,10 +82,10 @@ void net_dnsmasq_hosts(const struct net_host *hosts, size_t n, struct strbuf *re
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct net_host *h = &hosts[i];
-		char address[INET_ADDRSTRLEN];
+		char address[INET_ADDRSTRLEN], mac[MAC_TEXT_SIZE];
 
-		strbuf_addf(ret_text, "%02x:%02x:%02x:%02x:%02x:%02x", h->mac[0], h->mac[1],
-			    h->mac[2], h->mac[3], h->mac[4], h->mac[5]);
+		mac_format(mac, h->mac);
+		strbuf_addf(ret_text, "%s", mac);
 		if (h->has_address)
 			strbuf_addf(ret_text, ",%s", text_of(h->address, address));
 		if (is_host_name(h->name) && !is_hosts_word(h->name))

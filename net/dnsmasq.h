@@ -34,7 +34,6 @@ struct net_dhcp {
 	const char *hosts_file; /* dhcp-hostsfile, read again at SIGHUP */
 	const char *addn_hosts_file; /* addn-hosts, read again at SIGHUP */
 	const char *leases_file;
-	const char *pid_file; /* NULL: none */
 };
 
 /* argv in the foreground, logging to standard error, with no configuration

@@ -5,9 +5,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/mac.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 
 enum { LEASES_MAX = 65536, FIELD_MAX = 64 };
@@ -41,26 +41,6 @@ static bool short_field(const char **line, const char *end, char buf[static FIEL
 	return true;
 }
 
-static bool parse_mac(const char *s, uint8_t mac[static 6])
-{
-	for (size_t i = 0; i < 6; i++) {
-		unsigned value = 0;
-
-		for (size_t j = 0; j < 2; j++, s++) {
-			if (!isxdigit((unsigned char)*s))
-				return false;
-			value = value * 16 +
-				(unsigned)(isdigit((unsigned char)*s)
-						   ? *s - '0'
-						   : tolower((unsigned char)*s) - 'a' + 10);
-		}
-		mac[i] = (uint8_t)value;
-		if (*s++ != (i < 5 ? ':' : '\0'))
-			return false;
-	}
-	return true;
-}
-
 static void take_name(struct net_lease *lease, const char *name, size_t len)
 {
 	size_t out = 0;
@@ -82,7 +62,7 @@ static bool parse_line(const char *line, const char *end, struct net_lease *ret_
 
 	if (!short_field(&line, end, field) || !str_parse_u64(field, UINT64_MAX, &lease.expires))
 		return false;
-	if (!short_field(&line, end, field) || !parse_mac(field, lease.mac))
+	if (!short_field(&line, end, field) || !mac_parse(field, lease.mac))
 		return false;
 	if (!short_field(&line, end, field) || inet_pton(AF_INET, field, &lease.address) != 1)
 		return false;

@@ -19,6 +19,7 @@
 #include "qmp/client.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -30,7 +31,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -129,14 +129,6 @@ static void client_fail(struct qmp_client *c, const struct error *why)
 		c->handlers.closed(why, c->handlers.arg);
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* Puts the timer at the nearest deadline. */
 static void arm_timer(struct qmp_client *c)
 {
@@ -156,7 +148,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct qmp_client *c = userdata;
 	struct error err = ERROR_INIT;
-	uint64_t now = now_usec();
+	uint64_t now = clock_now_usec();
 
 	(void)source;
 	(void)usec;
@@ -350,7 +342,7 @@ int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
 		.fd = fd,
 		.handlers = *handlers,
 		.next_id = 1,
-		.handshake_deadline_usec = now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
+		.handshake_deadline_usec = clock_now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
 	};
 	c->pending_end = &c->pending;
 	qmp_outbox_init(&c->outbox);
@@ -438,7 +430,7 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 	}
 	*p = (struct pending){
 		.id = c->next_id++,
-		.deadline_usec = timeout_ms ? now_usec() + timeout_ms * 1000 : 0,
+		.deadline_usec = timeout_ms ? clock_now_usec() + timeout_ms * 1000 : 0,
 		.reply = reply,
 		.arg = arg,
 	};

@@ -35,6 +35,16 @@ int adopt_find(json_t *described, struct child *ret_child)
 	return child_adopt(pid, (unsigned long long)start, ret_child, NULL);
 }
 
+bool adopt_lives(json_t *described)
+{
+	struct child c = CHILD_INIT;
+
+	if (adopt_find(described, &c) < 0)
+		return false;
+	close_fd(&c.pidfd);
+	return true;
+}
+
 /* By the books, and by the marks of those that were not written down yet. */
 static void end_left_over(const struct paths *paths, const char *vm, struct child *qemu,
 			  struct child *swtpm)

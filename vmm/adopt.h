@@ -40,6 +40,9 @@ int adopt_end(const struct paths *paths, const char *vm, struct error *err);
 /* {"pid": …, "start": …} of a child, or null; for status.json. */
 json_t *adopt_describe(const struct child *c);
 
+/* Whether the process so described still lives. */
+bool adopt_lives(json_t *described);
+
 /* The process so described, where it still lives; else -ESRCH. */
 int adopt_find(json_t *described, struct child *ret_child);
 

@@ -28,7 +28,7 @@ static int attach_one(const struct paths *paths, const struct spec_vm *vm,
 		      const struct spec_nic *nic, const uint8_t mac_bytes[6],
 		      struct qmp_sync **ret_sync, struct error *err)
 {
-	char mac[18], address[INET_ADDRSTRLEN];
+	char mac[MAC_TEXT_SIZE], address[INET_ADDRSTRLEN];
 	struct qmp_sync *sync;
 	int fd, rc;
 
@@ -38,7 +38,7 @@ static int attach_one(const struct paths *paths, const struct spec_vm *vm,
 	rc = qmp_sync_open(fd, &sync, err);
 	if (rc < 0)
 		return rc;
-	json_format_mac(mac, mac_bytes);
+	mac_format(mac, mac_bytes);
 	(void)inet_ntop(AF_INET, &nic->address, address, sizeof(address));
 	rc = qmp_sync_call(sync, "hv-net-attach",
 			   json_pack("{s:s s:s s:s*}", "vm", vm->name, "mac", mac, "address",

@@ -13,6 +13,7 @@
 #include "vmm/control.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -24,7 +25,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
 	CLIENTS_MAX = 64,
@@ -69,14 +69,6 @@ struct control_server {
 	size_t n_clients, n_calls;
 	unsigned next_number;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void client_close_fds(struct control_client *c)
 {
@@ -466,7 +458,7 @@ static void client_flush(struct control_client *c, uint64_t deadline_ms)
 	struct pollfd p = {.fd = c->fd, .events = POLLOUT};
 
 	for (client_write(c); c->output.len && !c->broken; client_write(c)) {
-		uint64_t now = now_ms();
+		uint64_t now = clock_now_usec() / 1000;
 
 		if (now >= deadline_ms || poll(&p, 1, (int)(deadline_ms - now)) <= 0)
 			return;
@@ -475,7 +467,7 @@ static void client_flush(struct control_client *c, uint64_t deadline_ms)
 
 void control_server_free(struct control_server *server)
 {
-	uint64_t deadline_ms = now_ms() + FLUSH_MS;
+	uint64_t deadline_ms = clock_now_usec() / 1000 + FLUSH_MS;
 
 	if (!server)
 		return;

@@ -20,9 +20,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum disk_format disk_format_of(enum spec_format format)
+enum disk_format inspect_format(const struct spec_disk *disk)
 {
-	return format == SPEC_FORMAT_QCOW2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW;
+	return disk->format == SPEC_FORMAT_QCOW2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW;
 }
 
 int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_kvm,
@@ -139,7 +139,7 @@ static int check_disks(const struct spec_vm *vm, const struct host *host, struct
 	for (size_t i = 0; i < vm->n_disks; i++) {
 		const struct spec_disk *disk = &vm->disks[i];
 		struct disk_info info;
-		int rc = disk_examine_path(disk->path, disk_format_of(disk->format), &info, err);
+		int rc = disk_examine_path(disk->path, inspect_format(disk), &info, err);
 
 		if (rc == -ENOENT)
 			rc = check_missing_image(disk, host, err);
@@ -222,25 +222,6 @@ int inspect_network(const struct spec_network *net, const struct host *host, str
 	return 0;
 }
 
-int inspect_served(const struct paths *paths, enum paths_kind kind, const char *name,
-		   bool *ret_served, struct error *err)
-{
-	cleanup_json json_t *status = NULL;
-
-	return rundir_read_status(paths, kind, name, &status, ret_served, err);
-}
-
-int inspect_unclean(const struct paths *paths, const char *vm, bool *ret_unclean, struct error *err)
-{
-	cleanup_json json_t *status = NULL;
-	bool served;
-	int rc = rundir_read_status(paths, PATHS_VM, vm, &status, &served, err);
-
-	if (rc == 0)
-		*ret_unclean = status && !served;
-	return rc;
-}
-
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
 		    struct error *err)
 {
@@ -261,8 +242,8 @@ int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct 
 	for (size_t i = 0; i < vm->n_disks; i++) {
 		struct disk_info info;
 
-		rc = disk_examine_path(vm->disks[i].path, disk_format_of(vm->disks[i].format),
-				       &info, err);
+		rc = disk_examine_path(vm->disks[i].path, inspect_format(&vm->disks[i]), &info,
+				       err);
 		if (rc == -ENOENT)
 			continue;
 		if (rc < 0)
@@ -271,9 +252,4 @@ int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct 
 		disks[i].size_bytes = info.virtual_bytes;
 	}
 	return plan_add_vm(plan, vm, &found, err);
-}
-
-int inspect_plan_network(const struct spec_network *net, struct plan *plan, struct error *err)
-{
-	return plan_add_network(plan, net, err);
 }

@@ -8,12 +8,16 @@
 #define HV_VMM_INSPECT_H
 
 #include "base/paths.h"
+#include "disk/volume.h"
 #include "firmware/descriptor.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
 
 struct error;
 struct host;
+
+/* An image's format in the words of disk/. */
+enum disk_format inspect_format(const struct spec_disk *disk);
 
 /* Which accelerator a VM gets. -ENOTSUP where it asks for one that is not. */
 int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_kvm,
@@ -33,18 +37,8 @@ int inspect_firmware(const struct spec_vm *vm, const char *machine,
 /* The same for a network. */
 int inspect_network(const struct spec_network *net, const struct host *host, struct error *err);
 
-/* Whether a supervisor serves it. */
-int inspect_served(const struct paths *paths, enum paths_kind kind, const char *name,
-		   bool *ret_served, struct error *err);
-
-/* Whether a supervisor of the VM was killed and left its run folder. */
-int inspect_unclean(const struct paths *paths, const char *vm, bool *ret_unclean,
-		    struct error *err);
-
 /* Adds the steps that `up` would take for a VM or a network that is not served
  * to plan. */
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
 		    struct error *err);
-int inspect_plan_network(const struct spec_network *net, struct plan *plan, struct error *err);
-
 #endif

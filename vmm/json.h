@@ -3,6 +3,8 @@
 #ifndef HV_VMM_JSON_H
 #define HV_VMM_JSON_H
 
+#include "base/mac.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,9 +15,8 @@ static inline void cleanup_json_fn(json_t **j)
 }
 #define cleanup_json __attribute__((cleanup(cleanup_json_fn)))
 
-/* "52:54:00:12:34:56" */
-void json_format_mac(char buf[static 18], const uint8_t mac[static 6]);
-bool json_parse_mac(const char *s, uint8_t ret_mac[static 6]);
+/* A MAC as hvup writes it: in lower case, and no other. */
+bool json_parse_mac(const char *s, uint8_t ret_mac[static MAC_BYTES]);
 
 /* The string at key of object, or NULL where it is not one. Borrowed. */
 const char *json_get_string(json_t *object, const char *key);

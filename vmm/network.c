@@ -122,7 +122,7 @@ static int start(struct network *n, struct error *err)
 	if (rc == 0)
 		rc = net_watch_open(&n->watch_fd, err);
 	if (rc == 0)
-		rc = inspect_plan_network(o->net, &n->plan, err);
+		rc = plan_add_network(&n->plan, o->net, err);
 	if (rc == 0)
 		rc = network_execute(n, err);
 	if (rc == 0)

@@ -46,7 +46,7 @@ static void on_dnsmasq_line(const char *line, void *arg)
 
 static void explain_dnsmasq(struct network *n, int status, const char *words, struct error *err)
 {
-	const char *what = strstr(words, "DHCP") ? "DHCP" : "DNS";
+	bool dhcp = strstr(words, "DHCP");
 	char how[64];
 
 	child_describe_status(how, sizeof(how), status);
@@ -56,8 +56,7 @@ static void explain_dnsmasq(struct network *n, int status, const char *words, st
 			"UDP port %s is taken on bridge '%s': another %s server listens on "
 			"every interface; `ss -lunp` names it, give it interfaces of its own "
 			"(dnsmasq said: %s)",
-			*what == 'D' && what[1] == 'H' ? "67" : "53", n->options->net->bridge, what,
-			words);
+			dhcp ? "67" : "53", n->options->net->bridge, dhcp ? "DHCP" : "DNS", words);
 	else
 		(void)error_set(err, ECONNRESET, "dnsmasq %s%s%s", how, *words ? ": " : "", words);
 }

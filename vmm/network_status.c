@@ -51,10 +51,10 @@ int network_leases_read(const struct paths *paths, const char *name, json_t **re
 		return error_wrap(err, rc, "network '%s': leases", name);
 	list = json_array();
 	for (size_t i = 0; list && i < n; i++) {
-		char address[INET_ADDRSTRLEN], mac[18];
+		char address[INET_ADDRSTRLEN], mac[MAC_TEXT_SIZE];
 
 		(void)inet_ntop(AF_INET, &leases[i].address, address, sizeof(address));
-		json_format_mac(mac, leases[i].mac);
+		mac_format(mac, leases[i].mac);
 		(void)json_array_append_new(
 			list, json_pack("{s:s s:s s:s? s:I}", "address", address, "mac", mac,
 					"hostname", *leases[i].hostname ? leases[i].hostname : NULL,

@@ -53,11 +53,11 @@ int vm_pins_add(struct vm_pins *pins, const char *key, unsigned place, struct vm
 
 static json_t *encode_device(const struct vm_pin *pin)
 {
-	char mac[18];
+	char mac[MAC_TEXT_SIZE];
 
 	if (!pin->has_mac)
 		return json_pack("{s:i}", "place", (int)pin->place);
-	json_format_mac(mac, pin->mac);
+	mac_format(mac, pin->mac);
 	return json_pack("{s:i s:s}", "place", (int)pin->place, "mac", mac);
 }
 

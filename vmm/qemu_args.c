@@ -277,12 +277,12 @@ static void add_nics(struct strv *argv, const struct qemu_inputs *in)
 
 	_Static_assert(sizeof(drivers) / sizeof(drivers[0]) == SPEC_NIC_COUNT, "a driver each");
 	for (size_t i = 0; i < in->vm->n_nics; i++) {
-		char netdev[16], id[16], mac[18];
+		char netdev[16], id[16], mac[MAC_TEXT_SIZE];
 		json_t *device;
 
 		(void)str_format(netdev, sizeof(netdev), "net%zu", i);
 		(void)str_format(id, sizeof(id), "nic%zu", i);
-		json_format_mac(mac, in->hw->nics[i].mac);
+		mac_format(mac, in->hw->nics[i].mac);
 		strv_add(argv, "-netdev");
 		strv_addf(argv, "tap,id=%s,fd=%d", netdev, in->fds.taps[i]);
 		/* Without an option ROM: QEMU would open it by path, and UEFI has

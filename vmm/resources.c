@@ -40,11 +40,6 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 	resources_files_init(r);
 }
 
-static enum disk_format format_of(const struct spec_disk *disk)
-{
-	return disk->format == SPEC_FORMAT_QCOW2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW;
-}
-
 static int do_volume_create(struct resources *r, const struct plan_step *step, struct error *err)
 {
 	const struct spec_disk *disk = &r->vm->disks[step->index];
@@ -58,7 +53,7 @@ static int do_volume_create(struct resources *r, const struct plan_step *step, s
 		if (rc < 0)
 			return rc;
 	}
-	return disk_create(disk->path, format_of(disk), disk->size_bytes, err);
+	return disk_create(disk->path, inspect_format(disk), disk->size_bytes, err);
 }
 
 static void undo_volume_create(struct resources *r, const struct plan_step *step)
@@ -70,7 +65,7 @@ static int do_volume_grow(struct resources *r, const struct plan_step *step, str
 {
 	const struct spec_disk *disk = &r->vm->disks[step->index];
 
-	return disk_grow(disk->path, format_of(disk), disk->size_bytes, err);
+	return disk_grow(disk->path, inspect_format(disk), disk->size_bytes, err);
 }
 
 static int do_nvram_create(struct resources *r, const struct plan_step *step, struct error *err)

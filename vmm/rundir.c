@@ -114,6 +114,18 @@ int rundir_read_status(const struct paths *paths, enum paths_kind kind, const ch
 	return 0;
 }
 
+int rundir_look(const struct paths *paths, enum paths_kind kind, const char *name,
+		enum rundir_state *ret_state, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	bool served;
+	int rc = rundir_read_status(paths, kind, name, &status, &served, err);
+
+	if (rc == 0)
+		*ret_state = served ? RUNDIR_SERVED : status ? RUNDIR_LEFT : RUNDIR_NONE;
+	return rc;
+}
+
 int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,
 		   const char *socket, int *ret_fd, struct error *err)
 {

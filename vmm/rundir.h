@@ -48,6 +48,16 @@ json_t *rundir_own_status(const struct rundir *dir);
 int rundir_read_status(const struct paths *paths, enum paths_kind kind, const char *name,
 		       json_t **ret_status, bool *ret_served, struct error *err);
 
+enum rundir_state {
+	RUNDIR_NONE,
+	RUNDIR_SERVED, /* its supervisor lives */
+	RUNDIR_LEFT, /* its supervisor was killed and left what it had */
+};
+
+/* Which of them it is. */
+int rundir_look(const struct paths *paths, enum paths_kind kind, const char *name,
+		enum rundir_state *ret_state, struct error *err);
+
 /* Connects to a socket in the folder ("qmp", "console", "control"). */
 int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,
 		   const char *socket, int *ret_fd, struct error *err);

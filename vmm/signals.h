@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The signals that ask a supervisor to end: SIGTERM, SIGINT, SIGHUP. */
+/* The signals that ask a supervisor, or a verb that starts some, to end: SIGTERM,
+ * SIGINT, SIGHUP. */
 #ifndef HV_VMM_SIGNALS_H
 #define HV_VMM_SIGNALS_H
 

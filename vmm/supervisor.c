@@ -16,7 +16,6 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "tpm/swtpm.h"
@@ -28,10 +27,8 @@
 #include "vmm/vm_status.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>

@@ -22,10 +22,10 @@ static json_t *describe_nics(const struct spec_vm *vm, const struct resources *r
 
 	for (size_t i = 0; i < vm->n_nics; i++) {
 		const struct spec_nic *nic = &vm->nics[i];
-		char mac[18], address[INET_ADDRSTRLEN];
+		char mac[MAC_TEXT_SIZE], address[INET_ADDRSTRLEN];
 		const char *tap = r && r->tap_names ? r->tap_names[i] : NULL;
 
-		json_format_mac(mac, r && r->hw.nics ? r->hw.nics[i].mac : nic->mac);
+		mac_format(mac, r && r->hw.nics ? r->hw.nics[i].mac : nic->mac);
 		(void)inet_ntop(AF_INET, &nic->address, address, sizeof(address));
 		(void)json_array_append_new(
 			list, json_pack("{s:s s:s s:s? s:s s:s?}", "network", nic->network->name,
@@ -143,16 +143,6 @@ static void add_addresses(const struct paths *paths, json_t *status)
 	}
 }
 
-static bool is_alive(json_t *described)
-{
-	struct child c = CHILD_INIT;
-
-	if (adopt_find(described, &c) < 0)
-		return false;
-	close_fd(&c.pidfd);
-	return true;
-}
-
 /* How it ended last, for a VM that does not run. */
 static json_t *describe_stopped(const struct paths *paths, const struct spec_vm *vm)
 {
@@ -189,7 +179,7 @@ int vm_status_read(const struct paths *paths, const struct spec_vm *vm, json_t *
 	if (rc < 0)
 		return rc;
 	if (status && !served) {
-		if (is_alive(json_object_get(status, "qemu"))) {
+		if (adopt_lives(json_object_get(status, "qemu"))) {
 			(void)json_object_set_new(status, "supervisor", json_null());
 		} else {
 			json_decref(status);
