@@ -112,6 +112,10 @@ static _Noreturn void child_main(const struct child_spec *spec, int report_fd)
 		if (rc < 0)
 			child_fail(report_fd, what, -rc);
 	}
+	if (spec->run) {
+		(void)close(report_fd);
+		_exit(spec->run(spec->run_arg));
+	}
 	execve(spec->path, spec->argv, spec->env ? spec->env : no_env);
 	child_fail(report_fd, "exec", errno);
 }

@@ -22,7 +22,7 @@ struct child_fd {
 };
 
 struct child_spec {
-	const char *path; /* absolute path of the program */
+	const char *path; /* absolute path of the program; a name where run is set */
 	char *const *argv;
 	char *const *env; /* NULL: an empty environment */
 	const struct child_fd *fds;
@@ -35,6 +35,11 @@ struct child_spec {
 	 * *ret_what to a static text of what failed. */
 	int (*confine)(const void *arg, const char **ret_what);
 	const void *confine_arg;
+	/* Instead of a program: the child, a copy of this process with nothing but
+	 * the descriptors of its map, calls it and exits with what it returns.
+	 * path then is only its name in messages. */
+	int (*run)(void *arg);
+	void *run_arg;
 };
 
 struct child {

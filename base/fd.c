@@ -168,10 +168,13 @@ ssize_t fd_receive(int sock, void *buf, size_t size, int *ret_fds, size_t *ret_n
 				close(fd);
 		}
 	}
-	if (msg.msg_flags & MSG_CTRUNC) {
+	if (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) {
 		for (size_t i = 0; i < n_fds; i++)
 			close(fds[i]);
-		return error_set(err, EMSGSIZE, "receive: more than %d descriptors", FD_PASS_MAX);
+		return msg.msg_flags & MSG_TRUNC
+			       ? error_set(err, EMSGSIZE, "receive: over %zu bytes", size)
+			       : error_set(err, EMSGSIZE, "receive: more than %d descriptors",
+					   FD_PASS_MAX);
 	}
 	memcpy(ret_fds, fds, n_fds * sizeof(int));
 	*ret_n_fds = n_fds;

@@ -33,7 +33,8 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 
 /* Receives at most size bytes and up to FD_PASS_MAX descriptors, which become
  * the caller's, close-on-exec. Returns the number of bytes, 0 at the end. A
- * message that carries more descriptors is an error, and they are closed. */
+ * message that carries more descriptors, or a packet that is longer, is -EMSGSIZE,
+ * and they are closed. */
 ssize_t fd_receive(int sock, void *buf, size_t size, int *ret_fds, size_t *ret_n_fds,
 		   struct error *err);
 

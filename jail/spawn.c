@@ -127,6 +127,8 @@ int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct err
 			.new_session = true,
 			.confine = confine,
 			.confine_arg = spec,
+			.run = spec->run,
+			.run_arg = spec->run_arg,
 		},
 		ret_child, err);
 }

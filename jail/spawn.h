@@ -48,6 +48,9 @@ struct jail_spec {
 	/* A folder that appears at JAIL_FOLDER in a mount namespace of its own,
 	 * so that the process reaches it whatever lies above; -1: none. */
 	int folder_fd;
+	/* Instead of a program, as in base/child.h. */
+	int (*run)(void *arg);
+	void *run_arg;
 };
 
 /* As child_spawn(). -EPERM where the caller may not change its user. */
