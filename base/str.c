@@ -117,6 +117,20 @@ void str_format_size(char *buf, size_t size, uint64_t bytes)
 				 units[unit]);
 }
 
+void str_format_milli(char *buf, size_t size, uint64_t milli)
+{
+	unsigned rest = (unsigned)(milli % 1000);
+	int decimals = rest % 10 ? 3 : rest % 100 ? 2 : 1;
+
+	if (!rest) {
+		(void)str_format(buf, size, "%" PRIu64, milli / 1000);
+		return;
+	}
+	for (int i = decimals; i < 3; i++)
+		rest /= 10;
+	(void)str_format(buf, size, "%" PRIu64 ".%0*u", milli / 1000, decimals, rest);
+}
+
 static bool is_ascii_alnum(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

@@ -40,6 +40,9 @@ bool str_parse_size(const char *s, uint64_t *ret_bytes);
 /* "512 MiB", "1.5 GiB": for people, at most one decimal. */
 void str_format_size(char *buf, size_t size, uint64_t bytes);
 
+/* Thousandths as a decimal number: "1.5", "0.01", "2". */
+void str_format_milli(char *buf, size_t size, uint64_t milli);
+
 /*
  * Names of VMs, networks, pools and profiles become file names, host names and
  * part of interface aliases: 1 to 63 bytes of [A-Za-z0-9_.-], the first one a

@@ -88,6 +88,9 @@ static void print_bounds(const struct lab_schema_row *row)
 	if (row->type == LAB_TYPE_SIZE) {
 		str_format_size(low, sizeof(low), row->min);
 		str_format_size(high, sizeof(high), row->max);
+	} else if (row->type == LAB_TYPE_DECIMAL) {
+		str_format_milli(low, sizeof(low), row->min);
+		str_format_milli(high, sizeof(high), row->max);
 	} else {
 		(void)str_format(low, sizeof(low), "%" PRIu64, row->min);
 		(void)str_format(high, sizeof(high), "%" PRIu64, row->max);

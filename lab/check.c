@@ -8,9 +8,17 @@
 
 #include <arpa/inet.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <strings.h>
 
 enum { SATA_PORTS = 6, PCI_DEVICES_MAX = 22 };
+
+/*
+ * What QEMU needs beyond the guest: 40 MiB of its own before the first instruction,
+ * then caches of its images and page tables; and beside its CPUs' threads 64 workers
+ * for disks (a backup takes them all), the main loop, RCU, and swtpm.
+ */
+enum { QEMU_MEMORY_MIB = 128, QEMU_THREADS = 80 };
 
 static uint32_t mask_of(unsigned prefix)
 {
@@ -154,6 +162,27 @@ static void check_places(const struct spec_vm *vm, struct lab_faults *faults)
 			      vm->name, pci, PCI_DEVICES_MAX);
 }
 
+static void check_limits(const struct spec_vm *vm, struct lab_faults *faults)
+{
+	const struct spec_limits *limits = &vm->limits;
+	uint64_t least = vm->memory_bytes + ((uint64_t)QEMU_MEMORY_MIB << 20);
+	char have[32], want[32];
+
+	if (limits->memory_max_bytes && limits->memory_max_bytes < least) {
+		str_format_size(have, sizeof(have), limits->memory_max_bytes);
+		str_format_size(want, sizeof(want), vm->memory_bytes);
+		lab_fault_add(faults, &limits->memory_max_where,
+			      "vm '%s': memory_max: %s is too little for a guest with %s; it has "
+			      "to be at least %" PRIu64 "M, with %dM for QEMU itself",
+			      vm->name, have, want, least >> 20, QEMU_MEMORY_MIB);
+	}
+	if (limits->pids && limits->pids < QEMU_THREADS + vm->cpus)
+		lab_fault_add(faults, &limits->pids_where,
+			      "vm '%s': pids: %u is too little for QEMU's threads; with %u CPUs it "
+			      "has to be at least %u",
+			      vm->name, limits->pids, vm->cpus, QEMU_THREADS + vm->cpus);
+}
+
 /* Two NICs, of one VM or of two. */
 static void check_nic_pair(const struct spec_vm *vm, const struct spec_nic *nic,
 			   const struct spec_vm *other_vm, const struct spec_nic *other,
@@ -214,6 +243,7 @@ void lab_check(const struct lab *lab, struct lab_faults *faults)
 
 		check_boot(vm, faults);
 		check_places(vm, faults);
+		check_limits(vm, faults);
 		for (size_t j = 0; j < vm->n_nics; j++)
 			check_nic(vm, &vm->nics[j], faults);
 		for (size_t j = 0; j <= i; j++)

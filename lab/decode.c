@@ -69,6 +69,9 @@ void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struc
 		else if (in_profile && row->not_in_profile)
 			lab_decoder_fault(d, map->keys[i], "'%s' cannot stand in a profile",
 					  row->key);
+		else if (row->type == LAB_TYPE_LIMITS)
+			lab_decode_limits(d, row, map->items[i],
+					  (struct spec_limits *)((char *)into + row->offset));
 		else if (row->type >= LAB_TYPE_DISKS)
 			lab_decode_list(d, row, map->items[i], into);
 		else

@@ -23,7 +23,7 @@ void lab_decoder_fault(struct lab_decoder *d, const struct lab_node *at, const c
 void lab_decode_defaults(struct lab_decoder *d, enum lab_section section, void *into);
 
 /* Decodes every key of map over what into holds: scalars are overridden, lists
- * replaced. Faults: unknown keys, wrong types, values out of range. */
+ * and maps replaced. Faults: unknown keys, wrong types, values out of range. */
 void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struct lab_node *map,
 		    bool in_profile, void *into);
 
@@ -38,6 +38,10 @@ void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
 /* lab/list.c: disks, cdroms and nics of a VM. */
 void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
 		     const struct lab_node *value, struct spec_vm *vm);
+
+/* lab/limits.c: the limits of a VM, over none: a profile's are replaced. */
+void lab_decode_limits(struct lab_decoder *d, const struct lab_schema_row *row,
+		       const struct lab_node *value, struct spec_limits *limits);
 
 /* Frees what is in it, not the struct. */
 void lab_disks_free(struct spec_vm *vm);

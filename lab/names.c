@@ -63,6 +63,20 @@ const char *const lab_display_words[] = {
 };
 static_assert(ARRAY_SIZE(lab_display_words) == SPEC_DISPLAY_COUNT + 1, "a word each");
 
+const char *const lab_restart_words[] = {
+	[SPEC_RESTART_NO] = "no",
+	[SPEC_RESTART_ON_FAILURE] = "on-failure",
+	NULL,
+};
+static_assert(ARRAY_SIZE(lab_restart_words) == SPEC_RESTART_COUNT + 1, "a word each");
+
+const char *const lab_jail_words[] = {
+	[SPEC_JAIL_AUTO] = "auto",
+	[SPEC_JAIL_REQUIRE] = "require",
+	NULL,
+};
+static_assert(ARRAY_SIZE(lab_jail_words) == SPEC_JAIL_COUNT + 1, "a word each");
+
 const char *spec_firmware_name(enum spec_firmware v)
 {
 	return lab_firmware_words[v];
@@ -96,4 +110,14 @@ const char *spec_nic_model_name(enum spec_nic_model v)
 const char *spec_display_name(enum spec_display v)
 {
 	return lab_display_words[v];
+}
+
+const char *spec_restart_name(enum spec_restart v)
+{
+	return lab_restart_words[v];
+}
+
+const char *spec_jail_name(enum spec_jail v)
+{
+	return lab_jail_words[v];
 }

@@ -9,5 +9,6 @@ extern const char *const lab_firmware_words[],
 						  *const lab_format_words[],
 							  *const lab_nic_words[],
 								  *const lab_display_words[];
+extern const char *const lab_restart_words[], *const lab_jail_words[];
 
 #endif

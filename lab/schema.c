@@ -12,6 +12,7 @@ static const char *const section_names[] = {
 	[LAB_SECTION_NETWORK] = "networks", [LAB_SECTION_POOL] = "pools",
 	[LAB_SECTION_VM] = "vms",           [LAB_SECTION_DISK] = "disks",
 	[LAB_SECTION_CDROM] = "cdroms",     [LAB_SECTION_NIC] = "nics",
+	[LAB_SECTION_LIMITS] = "limits",
 };
 static_assert(ARRAY_SIZE(section_names) == LAB_SECTION_COUNT, "a name each");
 
@@ -21,6 +22,7 @@ static const char *const type_names[] = {
 	[LAB_TYPE_PATH] = "absolute path",
 	[LAB_TYPE_BOOL] = "true or false",
 	[LAB_TYPE_UINT] = "number",
+	[LAB_TYPE_DECIMAL] = "decimal number",
 	[LAB_TYPE_SIZE] = "size",
 	[LAB_TYPE_ENUM] = "one of",
 	[LAB_TYPE_INTERFACE] = "interface name",
@@ -36,6 +38,7 @@ static const char *const type_names[] = {
 	[LAB_TYPE_DISKS] = "list",
 	[LAB_TYPE_CDROMS] = "list",
 	[LAB_TYPE_NICS] = "list",
+	[LAB_TYPE_LIMITS] = "map",
 };
 static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 
@@ -63,6 +66,10 @@ static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 	{                                                                             \
 		LAB_SECTION_NIC, k, t, offsetof(struct spec_nic, member), __VA_ARGS__ \
 	}
+#define LIMITS(k, t, member, ...)                                                           \
+	{                                                                                   \
+		LAB_SECTION_LIMITS, k, t, offsetof(struct spec_limits, member), __VA_ARGS__ \
+	}
 
 static const struct lab_schema_row rows[] = {
 	NET("bridge", LAB_TYPE_INTERFACE, bridge, .required = true,
@@ -84,8 +91,8 @@ static const struct lab_schema_row rows[] = {
 	     .help = "Folder for the pool's volumes; made with its first volume."),
 
 	VM("profile", LAB_TYPE_PROFILE, profile, .not_in_profile = true,
-	   .help = "Profile to take keys from that are not given here; lists are replaced, not "
-		   "merged."),
+	   .help = "Profile to take keys from that are not given here; lists and maps are "
+		   "replaced, not merged."),
 	VM("uuid", LAB_TYPE_UUID, uuid, .not_in_profile = true,
 	   .default_note = "derived from the name",
 	   .help = "The machine's identity, as its firmware tells the guest."),
@@ -120,6 +127,13 @@ static const struct lab_schema_row rows[] = {
 	   .help = "A channel for QEMU's guest agent."),
 	VM("autostart", LAB_TYPE_BOOL, autostart, .default_text = "false",
 	   .help = "Whether `hv up` without names starts it."),
+	VM("restart", LAB_TYPE_ENUM, restart, .words = lab_restart_words, .default_text = "no",
+	   .help = "Whether the machine is started again when its QEMU or TPM ends by a failure."),
+	VM("jail", LAB_TYPE_ENUM, jail, .words = lab_jail_words, .default_text = "auto",
+	   .help = "`auto` confines the machine by every layer that this host's kernel has; "
+		   "`require` refuses to start it where one is missing."),
+	VM("limits", LAB_TYPE_LIMITS, limits, .default_note = "no limits",
+	   .help = "What the machine's processes may use of the host together."),
 	VM("disks", LAB_TYPE_DISKS, disks, .help = "Disks, in the order of booting."),
 	VM("cdroms", LAB_TYPE_CDROMS, cdroms,
 	   .help = "ISO images, each a path, in CD drives on SATA."),
@@ -147,6 +161,18 @@ static const struct lab_schema_row rows[] = {
 	    .help = "Its address on the link."),
 	NIC("address", LAB_TYPE_ADDRESS, address, .default_note = "one from the network's range",
 	    .help = "The address that the network's DHCP gives to it."),
+
+	LIMITS("cpus", LAB_TYPE_DECIMAL, cpus_milli, .min = 10, .max = 1024 * 1000,
+	       .help = "CPU time, in CPUs of the host, as in 1.5."),
+	LIMITS("memory_max", LAB_TYPE_SIZE, memory_max_bytes, .min = 16ULL << 20,
+	       .max = 64ULL << 40,
+	       .help = "Memory, at least that of the guest and 128M for QEMU itself; beyond it "
+		       "the machine is killed by the kernel."),
+	LIMITS("io", LAB_TYPE_SIZE, io_bytes, .min = 64ULL << 10, .max = 1ULL << 40,
+	       .help = "Bytes per second to read, and as many to write, on each block device "
+		       "below its disks."),
+	LIMITS("pids", LAB_TYPE_UINT, pids, .min = 16, .max = 4194304,
+	       .help = "Threads and processes, at least 80 and one for each virtual CPU."),
 };
 
 const struct lab_schema_row *lab_schema_rows(size_t *ret_n)

@@ -18,6 +18,7 @@ enum lab_section {
 	LAB_SECTION_DISK, /* an entry of disks */
 	LAB_SECTION_CDROM, /* an entry of cdroms */
 	LAB_SECTION_NIC, /* an entry of nics */
+	LAB_SECTION_LIMITS, /* limits of a VM */
 	LAB_SECTION_COUNT
 };
 
@@ -27,6 +28,7 @@ enum lab_type {
 	LAB_TYPE_PATH, /* absolute */
 	LAB_TYPE_BOOL,
 	LAB_TYPE_UINT,
+	LAB_TYPE_DECIMAL, /* 1.5, kept in thousandths */
 	LAB_TYPE_SIZE, /* bytes, with K M G T */
 	LAB_TYPE_ENUM,
 	LAB_TYPE_INTERFACE, /* a network interface's name */
@@ -42,6 +44,7 @@ enum lab_type {
 	LAB_TYPE_DISKS, /* lists of sections */
 	LAB_TYPE_CDROMS,
 	LAB_TYPE_NICS,
+	LAB_TYPE_LIMITS, /* one section */
 	LAB_TYPE_COUNT
 };
 
@@ -51,7 +54,7 @@ struct lab_schema_row {
 	enum lab_type type;
 	size_t offset; /* in the section's struct of lab/spec.h */
 	bool required, not_in_profile;
-	uint64_t min, max; /* of numbers and sizes; max 0: no bound */
+	uint64_t min, max; /* of numbers, decimals and sizes; max 0: no bound */
 	const char *const *words; /* of an enum */
 	const char *default_text; /* as it would be written; NULL: none */
 	const char *default_note; /* where the default is not a fixed value */

@@ -42,6 +42,12 @@ enum spec_display {
 	SPEC_DISPLAY_VIRTIO, /* "virtio": virtio-vga */
 	SPEC_DISPLAY_COUNT
 };
+enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_COUNT };
+enum spec_jail {
+	SPEC_JAIL_AUTO, /* "auto", the default: every layer that the kernel has */
+	SPEC_JAIL_REQUIRE, /* "require": no start where one is missing */
+	SPEC_JAIL_COUNT
+};
 
 const char *spec_firmware_name(enum spec_firmware v);
 const char *spec_clock_name(enum spec_clock v);
@@ -50,6 +56,8 @@ const char *spec_bus_name(enum spec_bus v);
 const char *spec_format_name(enum spec_format v);
 const char *spec_nic_model_name(enum spec_nic_model v);
 const char *spec_display_name(enum spec_display v);
+const char *spec_restart_name(enum spec_restart v);
+const char *spec_jail_name(enum spec_jail v);
 
 /* Where in the configuration a thing was said, for errors after the parsing. */
 struct spec_where {
@@ -103,6 +111,15 @@ struct spec_nic {
 	struct in_addr address; /* fixed lease, network byte order */
 };
 
+/* What the processes of a VM may use together; 0: not limited. */
+struct spec_limits {
+	unsigned cpus_milli; /* thousandths of a CPU */
+	uint64_t memory_max_bytes;
+	uint64_t io_bytes; /* a second, read and written each, of each block device */
+	unsigned pids; /* threads count */
+	struct spec_where memory_max_where, pids_where; /* of the values */
+};
+
 struct spec_vm {
 	char *name;
 	struct spec_where where;
@@ -122,6 +139,9 @@ struct spec_vm {
 	bool hyperv; /* enlightenments under KVM; default: false */
 	bool agent; /* virtio-serial channel for the guest agent; default: true */
 	bool autostart; /* default: false */
+	enum spec_restart restart;
+	enum spec_jail jail;
+	struct spec_limits limits;
 	struct spec_disk *disks;
 	size_t n_disks;
 	struct spec_cdrom *cdroms;

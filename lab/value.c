@@ -114,6 +114,47 @@ static void take_uint(struct lab_decoder *d, const struct lab_schema_row *row,
 		*(unsigned *)field = (unsigned)number;
 }
 
+/* "1.5" in thousandths, where it has at most three decimals. */
+static bool parse_milli(const char *text, uint64_t *ret_milli)
+{
+	const char *dot = strchr(text, '.');
+	uint64_t whole, rest = 0;
+	char number[16];
+
+	if (!str_format(number, sizeof(number), "%.*s", dot ? (int)(dot - text) : 15, text) ||
+	    (!dot && strlen(text) > 15) || !str_parse_u64(number, UINT32_MAX, &whole))
+		return false;
+	if (dot) {
+		size_t decimals = strlen(dot + 1);
+
+		if (decimals > 3 || !str_parse_u64(dot + 1, 999, &rest))
+			return false;
+		for (; decimals < 3; decimals++)
+			rest *= 10;
+	}
+	*ret_milli = whole * 1000 + rest;
+	return true;
+}
+
+static void take_decimal(struct lab_decoder *d, const struct lab_schema_row *row,
+			 const struct lab_node *value, void *field)
+{
+	char least[32], most[32];
+	uint64_t milli;
+
+	if (!value->plain || !parse_milli(value->text, &milli) || milli < row->min ||
+	    milli > row->max) {
+		str_format_milli(least, sizeof(least), row->min);
+		str_format_milli(most, sizeof(most), row->max);
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not a number from %s to %s with at most three "
+				  "decimals, as in 1.5",
+				  row->key, value->text, least, most);
+		return;
+	}
+	*(unsigned *)field = (unsigned)milli;
+}
+
 static void take_size(struct lab_decoder *d, const struct lab_schema_row *row,
 		      const struct lab_node *value, void *field)
 {
@@ -391,7 +432,7 @@ static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_ADDRESS] = take_address, [LAB_TYPE_MAC] = take_mac,
 	[LAB_TYPE_UUID] = take_uuid,       [LAB_TYPE_DOMAIN] = take_domain,
 	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
-	[LAB_TYPE_VOLUME] = take_volume,
+	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,

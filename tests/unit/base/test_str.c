@@ -125,6 +125,25 @@ static void test_format_size(void **state)
 	assert_string_equal(small, "60 Gi");
 }
 
+static void test_format_milli(void **state)
+{
+	const struct {
+		uint64_t milli;
+		const char *text;
+	} rows[] = {
+		{0, "0"},      {1, "0.001"}, {10, "0.01"},   {250, "0.25"},
+		{1500, "1.5"}, {2000, "2"},  {2050, "2.05"}, {1024 * 1000, "1024"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char buf[32];
+
+		str_format_milli(buf, sizeof(buf), rows[i].milli);
+		assert_string_equal(buf, rows[i].text);
+	}
+}
+
 /* n times the letter a, then tail. */
 static void make_long(char *buf, size_t n, const char *tail)
 {
@@ -195,7 +214,7 @@ int main(void)
 		cmocka_unit_test(test_parse_u64),   cmocka_unit_test(test_parse_size),
 		cmocka_unit_test(test_format_size), cmocka_unit_test(test_is_name),
 		cmocka_unit_test(test_after),       cmocka_unit_test(test_format),
-		cmocka_unit_test(test_printf),
+		cmocka_unit_test(test_printf),      cmocka_unit_test(test_format_milli),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,50 @@ static void test_machine(void **state)
 	assert_fault_rows(rows, ARRAY_SIZE(rows));
 }
 
+#define CPUS_RANGE " is not a number from 0.01 to 1024 with at most three decimals, as in 1.5\n"
+
+static void test_limits(void **state)
+{
+	static const struct fault_row rows[] = {
+		{"vms: {a: {limits: {cpus: 0.01, memory_max: 1152M, io: 64K, pids: 81}}}\n", ""},
+		{"vms: {a: {limits: {cpus: 1024.000}}}\n", ""},
+		{"vms: {a: {limits: {cpus: 0.009}}}\n", "1:26: cpus: '0.009'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: 1.5555}}}\n", "1:26: cpus: '1.5555'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: 1.}}}\n", "1:26: cpus: '1.'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: .5}}}\n", "1:26: cpus: '.5'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: 1024.001}}}\n", "1:26: cpus: '1024.001'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: '1'}}}\n", "1:26: cpus: '1'" CPUS_RANGE},
+		{"vms: {a: {limits: {cpus: 00000000000000001}}}\n",
+		 "1:26: cpus: '00000000000000001'" CPUS_RANGE},
+		{"vms: {a: {limits: {memory_max: 1151M}}}\n",
+		 "1:32: vm 'a': memory_max: 1.1 GiB is too little for a guest with 1 GiB; it has "
+		 "to be at least 1152M, with 128M for QEMU itself\n"},
+		/* Said where the limit stands, also if the memory is another's. */
+		{"profiles:\n  p: {limits: {memory_max: 2G}}\n"
+		 "vms:\n  a: {profile: p, memory: 2G}\n",
+		 "2:28: vm 'a': memory_max: 2 GiB is too little for a guest with 2 GiB; it has to "
+		 "be at least 2176M, with 128M for QEMU itself\n"},
+		{"vms: {a: {cpus: 4, limits: {pids: 83}}}\n",
+		 "1:35: vm 'a': pids: 83 is too little for QEMU's threads; with 4 CPUs it has to "
+		 "be at least 84\n"},
+		{"vms: {a: {limits: {pids: 15}}}\n",
+		 "1:26: pids: '15' is not a number from 16 to 4194304\n"},
+		{"vms: {a: {limits: {io: 1K}}}\n",
+		 "1:24: io: '1K' is not between 64 KiB and 1 TiB\n"},
+		{"vms: {a: {limits: 5}}\n",
+		 "1:19: limits: has to be a map, as in {cpus: 1.5, pids: 200}, not text\n"},
+		{"vms: {a: {limits: {mem: 1G, cpu: 1}}}\n",
+		 "1:20: unknown key 'mem' in limits (hv.yaml(5) lists them)\n"
+		 "1:29: unknown key 'cpu' in limits; did you mean 'cpus'?\n"},
+		{"vms: {a: {restart: always, jail: yes}}\n",
+		 "1:20: restart: 'always' is none of: no, on-failure\n"
+		 "1:34: jail: 'yes' is none of: auto, require\n"},
+	};
+
+	(void)state;
+	assert_fault_rows(rows, ARRAY_SIZE(rows));
+}
+
 /* Nothing hides anything else: what cannot be read, what dangles and what only
  * shows together are told in one go, in the order of the file. */
 static void test_all_at_once(void **state)
@@ -219,7 +263,7 @@ int main(void)
 		cmocka_unit_test(test_networks),  cmocka_unit_test(test_dhcp),
 		cmocka_unit_test(test_addresses), cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_machine),   cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_summary),   cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,37 @@ static void test_lists_are_replaced(void **state)
 	lab_free(lab);
 }
 
+/* limits: is one thing: none of the profile's shines through. */
+static void test_limits_are_replaced(void **state)
+{
+	struct lab *lab =
+		parse_lab("profiles:\n"
+			  "  p: {restart: on-failure, jail: require,\n"
+			  "      limits: {cpus: 1.5, memory_max: 2G, io: 10M, pids: 200}}\n"
+			  "vms:\n"
+			  "  a: {profile: p}\n"
+			  "  b: {profile: p, restart: no, limits: {cpus: 0.25}}\n"
+			  "  c: {limits: {}, profile: p, jail: auto}\n");
+	const struct spec_vm *vm = lab->vms;
+
+	(void)state;
+	assert_int_equal(vm[0].restart, SPEC_RESTART_ON_FAILURE);
+	assert_int_equal(vm[0].jail, SPEC_JAIL_REQUIRE);
+	assert_int_equal(vm[0].limits.cpus_milli, 1500);
+	assert_int_equal(vm[0].limits.memory_max_bytes, 2ULL << 30);
+	assert_int_equal(vm[0].limits.io_bytes, 10 << 20);
+	assert_int_equal(vm[0].limits.pids, 200);
+
+	assert_int_equal(vm[1].restart, SPEC_RESTART_NO);
+	assert_int_equal(vm[1].limits.cpus_milli, 250);
+	assert_true(!vm[1].limits.memory_max_bytes && !vm[1].limits.io_bytes && !vm[1].limits.pids);
+
+	assert_int_equal(vm[2].jail, SPEC_JAIL_AUTO);
+	assert_int_equal(vm[2].restart, SPEC_RESTART_ON_FAILURE);
+	assert_true(!vm[2].limits.cpus_milli && !vm[2].limits.pids);
+	lab_free(lab);
+}
+
 /* tablet: is true where there is a display, unless VM or profile say other. */
 static void test_tablet(void **state)
 {
@@ -151,7 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inheritance), cmocka_unit_test(test_lists_are_replaced),
 		cmocka_unit_test(test_tablet),      cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_anchor),
+		cmocka_unit_test(test_anchor),      cmocka_unit_test(test_limits_are_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

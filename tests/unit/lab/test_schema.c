@@ -29,7 +29,8 @@ static void test_rows(void **state)
 		assert_int_equal(row->words != NULL, row->type == LAB_TYPE_ENUM);
 		assert_true(row->type < LAB_TYPE_COUNT && row->section < LAB_SECTION_COUNT);
 		/* The decoder of a number compares with max as it is. */
-		if (row->type == LAB_TYPE_UINT || row->type == LAB_TYPE_SIZE)
+		if (row->type == LAB_TYPE_UINT || row->type == LAB_TYPE_SIZE ||
+		    row->type == LAB_TYPE_DECIMAL)
 			assert_true(row->min < row->max);
 		/* Sections stand together. */
 		assert_true(i == 0 || row->section >= rows[i - 1].section);
@@ -67,6 +68,10 @@ static void test_defaults(void **state)
 	assert_int_equal(plain->clock, full->clock);
 	assert_int_equal(plain->accel, full->accel);
 	assert_int_equal(plain->display, full->display);
+	assert_int_equal(plain->restart, full->restart);
+	assert_int_equal(plain->restart, SPEC_RESTART_NO);
+	assert_int_equal(plain->jail, full->jail);
+	assert_int_equal(plain->jail, SPEC_JAIL_AUTO);
 	lab_free(lab);
 }
 
@@ -84,6 +89,9 @@ static void test_suggest(void **state)
 		{LAB_SECTION_NETWORK, "memry", NULL},
 		{LAB_SECTION_NIC, "modle", "model"},
 		{LAB_SECTION_DISK, "readonly", "read_only"},
+		{LAB_SECTION_VM, "limit", "limits"},
+		{LAB_SECTION_LIMITS, "cpu", "cpus"},
+		{LAB_SECTION_LIMITS, "memory", NULL},
 		{LAB_SECTION_VM, "wallpaper", NULL},
 		{LAB_SECTION_VM, "memory_memory_memory_memory_memory", NULL},
 	};
