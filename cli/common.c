@@ -110,7 +110,8 @@ int cli_find_supervisor(struct cli *cli, enum paths_kind kind, const char *name,
 
 	if (rundir_read_status(&cli->paths, kind, name, &status, &served, NULL) < 0 || !status)
 		return -ESRCH;
-	return adopt_find(json_object_get(status, "supervisor"), ret_supervisor);
+	return adopt_find(json_object_get(status, kind == PATHS_VM ? "keeper" : "supervisor"),
+			  ret_supervisor);
 }
 
 void cli_await_supervisor(struct child *supervisor)

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
 
-#include "vmm/supervisor.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "vmm/keeper.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { OPT_READY_FD };
 
@@ -10,9 +17,33 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+/* Where the program was when it started: by now another one may lie there. */
+static char program[PATH_MAX];
+
+static void remember_program(void)
+{
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	program[n > 0 ? n : 0] = '\0';
+}
+
+/* In the same process, so that QEMU stays its child and systemd knows it. The lock
+ * and every other descriptor go with the old program. */
+static int start_anew(struct cli *cli)
+{
+	char *argv[] = {(char *)"hv",  (char *)"-c", (char *)cli->paths.config,
+			(char *)"run", (char *)"--", (char *)cli->names[0],
+			NULL};
+
+	(void)execv(program, argv);
+	/* It was taken away, so what runs is the newest there is. */
+	(void)execv("/proc/self/exe", argv);
+	return error_errno(&cli->err, errno, "vm '%s': start '%s'", cli->names[0], program);
+}
+
 static int run(struct cli *cli)
 {
-	struct supervisor_options o = {.paths = &cli->paths, .ready_fd = -1};
+	struct keeper_options o = {.paths = &cli->paths, .ready_fd = -1};
 	uint64_t fd;
 	int rc;
 
@@ -21,16 +52,21 @@ static int run(struct cli *cli)
 	if (cli->values[OPT_READY_FD])
 		o.ready_fd = (int)fd;
 	rc = cli_find_vm(cli, cli->names[0], &o.vm);
-	return rc < 0 ? rc : supervisor_run(&o, &cli->err);
+	if (rc < 0)
+		return rc;
+	remember_program();
+	rc = keeper_run(&o, &cli->err);
+	return rc == KEEPER_AGAIN ? start_anew(cli) : rc;
 }
 
 const struct verb verb_run = {
 	.name = "run",
 	.args = "NAME",
-	.summary = "supervise a virtual machine in the foreground",
-	.text = "Starts the machine, or takes over one whose supervisor was killed, and stays until "
+	.summary = "keep a virtual machine in the foreground",
+	.text = "Starts the machine, or takes over one whose keeper was killed, and stays until "
 		"it has\nended. Its networks have to be up. Tells systemd when the guest runs. SIGTERM "
-		"asks the guest\nto shut down, a second one ends it at once.",
+		"asks the guest\nto shut down and ends it when its stop_timeout is over, a second one "
+		"ends it at once.\nSIGUSR1 starts hv anew in the same process; the guest runs on.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 1,

@@ -134,6 +134,10 @@ static const struct lab_schema_row rows[] = {
 		   "`require` refuses to start it where one is missing."),
 	VM("limits", LAB_TYPE_LIMITS, limits, .default_note = "no limits",
 	   .help = "What the machine's processes may use of the host together."),
+	VM("stop_timeout", LAB_TYPE_UINT, stop_timeout_s, .min = 1, .max = 86400,
+	   .default_text = "90",
+	   .help = "Seconds that the guest has to shut down when its supervisor is asked to end, as "
+		   "by `systemctl stop`; then it is ended."),
 	VM("disks", LAB_TYPE_DISKS, disks, .help = "Disks, in the order of booting."),
 	VM("cdroms", LAB_TYPE_CDROMS, cdroms,
 	   .help = "ISO images, each a path, in CD drives on SATA."),

@@ -139,6 +139,7 @@ struct spec_vm {
 	bool hyperv; /* enlightenments under KVM; default: false */
 	bool agent; /* virtio-serial channel for the guest agent; default: true */
 	bool autostart; /* default: false */
+	unsigned stop_timeout_s; /* default 90 */
 	enum spec_restart restart;
 	enum spec_jail jail;
 	struct spec_limits limits;

@@ -4,16 +4,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "vmm/names.h"
+#include "vmm/console_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -21,7 +18,6 @@ enum {
 	VIEWER_BEHIND_MAX = 256 * 1024,
 	INPUT_MAX = 64 * 1024,
 	REPLAY_BYTES = 4096, /* about a screenful, for a new viewer */
-	LOG_BYTES_MAX = 8 * 1024 * 1024,
 };
 
 struct viewer {
@@ -35,7 +31,8 @@ struct viewer {
 
 struct console {
 	sd_event *event;
-	int serial_fd, listen_fd, state_dirfd;
+	int serial_fd, listen_fd;
+	struct console_handlers handlers;
 	sd_event_source *serial_source, *listen_source;
 	struct strbuf input; /* for the guest */
 	struct strbuf recent; /* its last words */
@@ -163,25 +160,13 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 	return 0;
 }
 
-/* Moves the log aside when it is full. QEMU appends to the same file through
- * its own descriptor, so it is copied and cut, not renamed. */
-static void bound_log(struct console *c, size_t more)
+static void count_log(struct console *c, size_t more)
 {
-	cleanup_close int log = -1;
-	cleanup_free char *text = NULL;
-	size_t len = 0;
-
 	c->log_bytes += more;
-	if (c->log_bytes < LOG_BYTES_MAX)
+	if (c->log_bytes < CONSOLE_LOG_BYTES_MAX)
 		return;
 	c->log_bytes = 0;
-	log = openat(c->state_dirfd, NAME_CONSOLE_LOG, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (log < 0 || file_read(c->state_dirfd, NAME_CONSOLE_LOG, (size_t)LOG_BYTES_MAX * 4, &text,
-				 &len, NULL) < 0)
-		return;
-	if (file_write_volatile(c->state_dirfd, NAME_CONSOLE_LOG ".1", text, len, 0600, NULL) < 0 ||
-	    ftruncate(log, 0) < 0)
-		log_warning("the console log could not be moved aside; it grows on");
+	c->handlers.log_full(c->handlers.arg);
 }
 
 static void pass_on(struct console *c, const char *data, size_t len)
@@ -196,7 +181,7 @@ static void pass_on(struct console *c, const char *data, size_t len)
 	strbuf_add(&c->recent, data, len);
 	if (c->recent.len > REPLAY_BYTES)
 		strbuf_consume(&c->recent, c->recent.len - REPLAY_BYTES);
-	bound_log(c, len);
+	count_log(c, len);
 }
 
 /* Reads what is there, at most once round the loop; false at the end. */
@@ -227,11 +212,11 @@ static int on_serial(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-int console_new(sd_event *event, int serial_fd, int listen_fd, int state_dirfd,
-		struct console **ret_console, struct error *err)
+int console_new(sd_event *event, int serial_fd, int listen_fd, uint64_t log_bytes,
+		const struct console_handlers *handlers, struct console **ret_console,
+		struct error *err)
 {
 	struct console *c = calloc(1, sizeof(*c));
-	struct stat st;
 	int rc;
 
 	if (!c) {
@@ -243,10 +228,9 @@ int console_new(sd_event *event, int serial_fd, int listen_fd, int state_dirfd,
 		.event = sd_event_ref(event),
 		.serial_fd = serial_fd,
 		.listen_fd = listen_fd,
-		.state_dirfd = state_dirfd,
+		.log_bytes = log_bytes,
+		.handlers = *handlers,
 	};
-	if (fstatat(state_dirfd, NAME_CONSOLE_LOG, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		c->log_bytes = (uint64_t)st.st_size;
 	rc = sd_event_add_io(event, &c->serial_source, serial_fd, EPOLLIN, on_serial, c);
 	if (rc >= 0)
 		rc = sd_event_add_io(event, &c->listen_source, listen_fd, EPOLLIN, on_connect, c);

@@ -15,6 +15,7 @@ void signals_block(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaddset(&set, signals[i]);
+	sigaddset(&set, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -24,5 +25,13 @@ int signals_watch(sd_event *event, sd_event_signal_handler_t handler, void *arg,
 
 	for (size_t i = 0; i < ARRAY_SIZE(signals) && rc >= 0; i++)
 		rc = sd_event_add_signal(event, NULL, signals[i], handler, arg);
+	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
+}
+
+int signals_watch_reload(sd_event *event, sd_event_signal_handler_t handler, void *arg,
+			 struct error *err)
+{
+	int rc = sd_event_add_signal(event, NULL, SIGUSR1, handler, arg);
+
 	return rc < 0 ? error_errno(err, -rc, "watch signals") : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The signals that ask a supervisor, or a verb that starts some, to end: SIGTERM,
- * SIGINT, SIGHUP. */
+ * SIGINT, SIGHUP; and SIGUSR1, which asks a supervisor to start anew from the program
+ * that is installed now. */
 #ifndef HV_VMM_SIGNALS_H
 #define HV_VMM_SIGNALS_H
 
@@ -12,7 +13,11 @@ struct error;
  * undo. */
 void signals_block(void);
 
-/* Has the loop call the handler for each, also for those that waited. */
+/* Has the loop call the handler for each of those that end, also for those that
+ * waited. */
 int signals_watch(sd_event *event, sd_event_signal_handler_t handler, void *arg, struct error *err);
+/* The same for SIGUSR1. */
+int signals_watch_reload(sd_event *event, sd_event_signal_handler_t handler, void *arg,
+			 struct error *err);
 
 #endif

@@ -2,52 +2,61 @@
 /*
  * Theory of operation
  *
- * One thread, one sd-event loop. Everything that can happen is an event source:
- * the pidfds of QEMU and swtpm, the monitor, the clients, the console, signals
- * and deadlines. Sources report to supervisor_event(), which looks the next
- * state up in the table of vmm/states.c and writes status.json.
+ * One thread, one sd-event loop. Everything that can happen is an event source: the
+ * monitor, the clients, the console, what QEMU and swtpm say on standard error,
+ * deadlines, and the keeper's messages. Sources report to supervisor_event(), which
+ * looks the next state up in the table of vmm/states.c and tells the keeper.
  *
- * The end has one way only: QEMU's pidfd. Whatever is to end the machine (the
- * guest, a client, a signal, a dead swtpm) makes QEMU exit, and on_qemu_gone()
- * does the rest. QEMU's monitor is read to its end before the pidfd is looked
- * at (by priority), so its last event is known by then.
+ * The end comes from the keeper: QEMU has ended, with this status. What it had said
+ * before is read to its end first; then the keeper hears how it ended, cleans up, and
+ * says that all is gone. Clients who waited for that are answered, and the supervisor
+ * ends. It also ends, without a word to anybody, when the keeper has gone: the guest
+ * runs on, and the next keeper brings a supervisor of its own.
  */
 #include "vmm/supervisor_private.h"
 
+#include "base/channel.h"
+#include "base/child.h"
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "tpm/swtpm.h"
-#include "vmm/adopt.h"
 #include "vmm/json.h"
-#include "vmm/names.h"
-#include "vmm/ready.h"
-#include "vmm/signals.h"
-#include "vmm/vm_status.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
-#include <time.h>
+#include <unistd.h>
 
-enum { STOP_DEFAULT_MS = 90 * 1000, SWTPM_END_MS = 2000 };
-
-void supervisor_write_status(struct supervisor *s)
+void supervisor_tell(struct supervisor *s, struct vm_message m, const char *text)
 {
-	cleanup_json json_t *status = vm_status_running(&(struct vm_status_facts){
-		.resources = &s->res,
-		.state = s->state,
-		.reason = s->reason,
-		.started = s->started,
-		.agent_open = s->agent_open,
-	});
-	struct error err = ERROR_INIT;
+	(void)s;
+	/* A keeper that has gone is heard of by the channel. */
+	(void)vm_message_send(SUPERVISOR_FD_CHANNEL, m, text, -1, NULL);
+}
 
-	if (rundir_write_status(&s->run, status, &err) < 0)
-		log_error("vm '%s': %s", s->options->vm->name, err.text);
+json_t *supervisor_status(struct supervisor *s)
+{
+	json_t *status = json_copy(s->start->status);
+	const char *reason = vm_reason_text(s->reason);
+
+	if (!status)
+		return NULL;
+	(void)json_object_set_new(status, "state", json_string(vm_state_name(s->state)));
+	(void)json_object_set_new(status, "reason", reason ? json_string(reason) : json_null());
+	(void)json_object_set_new(status, "agent", json_boolean(s->agent_open));
+	return status;
+}
+
+void supervisor_tell_state(struct supervisor *s)
+{
+	supervisor_tell(s,
+			(struct vm_message){.word = KEEPER_STATE,
+					    .number = s->state,
+					    .reason = s->reason,
+					    .agent_open = s->agent_open},
+			NULL);
 }
 
 void supervisor_event(struct supervisor *s, enum vm_event event)
@@ -55,331 +64,249 @@ void supervisor_event(struct supervisor *s, enum vm_event event)
 	enum vm_state next;
 
 	if (!vm_state_next(s->state, event, &next)) {
-		log_error("vm '%s': event '%s' has no place in state '%s'", s->options->vm->name,
+		log_error("vm '%s': event '%s' has no place in state '%s'", s->vm->name,
 			  vm_event_name(event), vm_state_name(s->state));
 		return;
 	}
-	if (next != s->state)
-		log_info("vm '%s': %s", s->options->vm->name, vm_state_name(next));
 	s->state = next;
 	if (next != VM_STATE_PAUSED)
-		s->reason = NULL;
-	supervisor_write_status(s);
-	(void)sd_notifyf(0, "STATUS=%s", vm_state_name(next));
+		s->reason = VM_REASON_NONE;
+	supervisor_tell_state(s);
 }
 
 void supervisor_kill(struct supervisor *s)
 {
 	s->killed = true;
-	if (s->res.qemu.pidfd < 0) {
-		sd_event_exit(s->event, 0);
-		return;
-	}
-	(void)child_signal(&s->res.qemu, SIGKILL, NULL);
-	(void)child_signal(&s->res.swtpm, SIGTERM, NULL);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_KILL}, NULL);
 }
 
 void supervisor_fail(struct supervisor *s, const struct error *why)
 {
 	if (!s->failure.code)
 		s->failure = *why;
-	if (s->res.qemu.pidfd < 0)
-		sd_event_exit(s->event, 0);
-	else
-		(void)child_signal(&s->res.qemu, SIGKILL, NULL);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_FAIL}, s->failure.text);
 }
 
-void supervisor_save_pins(struct supervisor *s)
+/* Why QEMU has gone, where it was not in order: failure then has a code. */
+static void explain_end(struct supervisor *s)
 {
-	struct error err = ERROR_INIT;
-
-	if (vm_pins_save(s->res.state_dirfd, &s->res.pins, &err) < 0)
-		log_error("vm '%s': its state could not be saved: %s", s->options->vm->name,
-			  err.text);
-}
-
-void supervisor_ready(struct supervisor *s)
-{
-	struct vm_pins *pins = &s->res.pins;
-
-	if (s->ready)
-		return;
-	s->ready = s->running_once = true;
-	ready_tell(s->options->ready_fd, NULL);
-	(void)sd_notifyf(0, "READY=1\nMAINPID=%d", (int)getpid());
-	/* From here on the guest knows its hardware. */
-	pins->tpm_used = pins->tpm_used || s->options->vm->tpm;
-	pins->crashed = false;
-	free(steal_ptr(&pins->last_error));
-	if (s->options->vm->tpm)
-		(void)tpm_state_sync(s->res.state_dirfd, NULL);
-	supervisor_save_pins(s);
-}
-
-/* Why QEMU has gone, where it was not in order. */
-static void explain_end(struct supervisor *s, int status)
-{
-	char how[64];
 	const char *words = last_words_finish(&s->qemu_words);
+	int status = s->qemu_status;
+	char how[64];
 
 	if (s->failure.code || s->killed)
 		return;
 	if (s->ends && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (s->adopted && s->ends)
+	if (!s->start->status_known && s->ends)
 		return;
 	child_describe_status(how, sizeof(how), status);
-	if (s->adopted)
+	if (!s->start->status_known)
 		(void)str_format(how, sizeof(how), "ended without a word");
 	(void)error_set(&s->failure, ECONNRESET, "QEMU %s%s%s", how, *words ? ": " : "", words);
 }
 
-static int on_qemu_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* Nothing of what QEMU said is unread: its monitor, console and standard error came
+ * first, by priority. */
+static int on_drained(sd_event_source *source, void *userdata)
 {
 	struct supervisor *s = userdata;
-	int status = 0;
 
 	(void)source;
-	(void)fd;
-	(void)revents;
-	s->qemu_source = sd_event_source_disable_unref(s->qemu_source);
-	if (child_wait(&s->res.qemu, -1, &status, NULL) < 0)
-		return 0;
-	explain_end(s, status);
-	sd_event_exit(s->event, 0);
+	s->drained_source = sd_event_source_disable_unref(s->drained_source);
+	console_free(s->console);
+	s->console = NULL;
+	explain_end(s);
+	supervisor_tell(s,
+			(struct vm_message){.word = KEEPER_ENDED, .in_order = s->failure.code == 0},
+			s->failure.text);
 	return 0;
 }
 
-static int on_swtpm_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void hear_qemu_ended(struct supervisor *s, const struct vm_message *m, int fd)
 {
-	struct supervisor *s = userdata;
+	int rc;
+
+	(void)fd;
+	s->qemu_status = (int)m->number;
+	rc = sd_event_add_defer(s->event, &s->drained_source, on_drained, s);
+	if (rc >= 0)
+		rc = sd_event_source_set_priority(s->drained_source, SD_EVENT_PRIORITY_IDLE);
+	if (rc < 0)
+		(void)on_drained(NULL, s);
+}
+
+static void hear_swtpm_ended(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	const char *words = last_words_finish(&s->swtpm_words);
 	struct error err = ERROR_INIT;
-	const char *words;
-	int status = 0;
 	char how[64];
 
-	(void)source;
 	(void)fd;
-	(void)revents;
-	s->swtpm_source = sd_event_source_disable_unref(s->swtpm_source);
-	if (child_wait(&s->res.swtpm, -1, &status, NULL) < 0)
-		return 0;
-	words = last_words_finish(&s->swtpm_words);
 	/* It ends by itself when QEMU lets go of it. */
 	if (s->ends || s->killed || s->state == VM_STATE_STOPPING)
-		return 0;
-	child_describe_status(how, sizeof(how), status);
+		return;
+	child_describe_status(how, sizeof(how), (int)m->number);
+	if (!s->start->status_known)
+		(void)str_format(how, sizeof(how), "has ended");
 	(void)error_set(&err, ECONNRESET, "swtpm %s%s%s; a machine does not go on without its TPM",
 			how, *words ? ": " : "", words);
 	supervisor_fail(s, &err);
-	return 0;
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+static void hear_sealed(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	supervisor_sealed(s);
+}
+
+static void hear_socket(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	struct error err = ERROR_INIT;
+
+	if (m->number == VM_SOCKET_AGENT) {
+		supervisor_stop_by_agent(s, fd, m->text);
+	} else if (m->number == VM_SOCKET_MONITOR && fd >= 0 && !s->qmp) {
+		if (supervisor_use_monitor(s, fd, &err) < 0)
+			log_error("vm '%s': monitor: %s", s->vm->name, err.text);
+		else
+			supervisor_query_state(s);
+	} else if (fd >= 0) {
+		(void)close(fd);
+	} else {
+		log_error("vm '%s': %s", s->vm->name, m->text);
+	}
+}
+
+static void hear_stop(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)fd;
+	supervisor_stop(s, NULL, m->number, true);
+}
+
+static void hear_gone(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	(void)sd_event_exit(s->event, 0);
+}
+
+static void hear_ping(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_PONG}, NULL);
+}
+
+static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const struct vm_message *m,
+						  int fd) = {
+	[SUPERVISOR_SEALED] = hear_sealed,
+	[SUPERVISOR_SOCKET] = hear_socket,
+	[SUPERVISOR_STOP] = hear_stop,
+	[SUPERVISOR_SWTPM_ENDED] = hear_swtpm_ended,
+	[SUPERVISOR_QEMU_ENDED] = hear_qemu_ended,
+	[SUPERVISOR_GONE] = hear_gone,
+	[SUPERVISOR_PING] = hear_ping,
+};
+
+static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct supervisor *s = userdata;
+	struct vm_message m;
+	int passed = -1;
+	int rc = channel_receive(fd, &m, sizeof(m), &passed, NULL);
 
 	(void)source;
-	(void)info;
-	if (s->state == VM_STATE_STOPPING || !s->running_once) {
-		supervisor_kill(s);
+	(void)revents;
+	if (rc == -EAGAIN)
 		return 0;
+	if (rc <= 0 || m.word >= SUPERVISOR_WORD_COUNT) {
+		/* Not even last words: who waits is told nothing that is not so. */
+		_exit(1);
 	}
-	log_info("vm '%s': asked to stop; once more ends it at once", s->options->vm->name);
-	supervisor_stop(s, NULL, STOP_DEFAULT_MS, false);
+	words[m.word](s, &m, passed);
 	return 0;
 }
 
-static int watch_children(struct supervisor *s, struct error *err)
+/* -1 for what this machine does not have. */
+static int given(int fd)
 {
-	struct resources *r = &s->res;
-	int rc;
-
-	rc = last_words_init(&s->qemu_words, s->event, "qemu", steal_fd(&r->qemu_stderr), err);
-	if (rc == 0)
-		rc = last_words_init(&s->swtpm_words, s->event, "swtpm", steal_fd(&r->swtpm_stderr),
-				     err);
-	if (rc < 0)
-		return rc;
-	rc = sd_event_add_io(s->event, &s->qemu_source, r->qemu.pidfd, EPOLLIN, on_qemu_gone, s);
-	if (rc >= 0)
-		rc = sd_event_source_set_priority(s->qemu_source, SD_EVENT_PRIORITY_IDLE);
-	if (rc >= 0 && r->swtpm.pidfd >= 0)
-		rc = sd_event_add_io(s->event, &s->swtpm_source, r->swtpm.pidfd, EPOLLIN,
-				     on_swtpm_gone, s);
-	if (rc >= 0 && s->swtpm_source)
-		rc = sd_event_source_set_priority(s->swtpm_source, SD_EVENT_PRIORITY_IDLE + 1);
-	return rc < 0 ? error_errno(err, -rc, "watch QEMU and swtpm") : 0;
+	return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
 }
 
-static int serve_console(struct supervisor *s, struct error *err)
+static void on_log_full(void *arg)
 {
-	cleanup_close int serial = -1, listening = -1;
-	int rc;
-
-	rc = fd_connect_unix(s->run.dirfd, NAME_SERIAL, &serial, err);
-	if (rc == 0)
-		rc = fd_listen_unix(s->run.dirfd, NAME_CONSOLE, 0600, &listening, err);
-	if (rc == 0)
-		rc = console_new(s->event, steal_fd(&serial), steal_fd(&listening),
-				 s->res.state_dirfd, &s->console, err);
-	return rc;
+	supervisor_tell(arg, (struct vm_message){.word = KEEPER_LOG_FULL}, NULL);
 }
 
-static int serve_control(struct supervisor *s, struct error *err)
+static int serve_machine(struct supervisor *s, struct error *err)
 {
-	struct control_handlers handlers = supervisor_commands;
-	int fd, rc;
-
-	rc = fd_listen_unix(s->run.dirfd, NAME_QMP, 0600, &fd, err);
-	if (rc < 0)
-		return rc;
-	handlers.arg = s;
-	return control_server_new(s->event, fd,
-				  json_pack("{s:{s:i s:i s:i} s:s}", "qemu", "micro", 0, "minor", 0,
-					    "major", 0, "package", "hvup " HV_VERSION),
-				  &handlers, &s->control, err);
-}
-
-/* From nothing, or from what another supervisor left, to a QEMU that answers. */
-static int start(struct supervisor *s, struct error *err)
-{
-	struct adopted adopted;
+	const struct console_handlers handlers = {.log_full = on_log_full, .arg = s};
 	int rc;
 
-	rc = serve_control(s, err);
-	if (rc < 0)
-		return rc;
-	rc = adopt_machine(&s->run, s->options->paths, &s->res, &adopted, err);
-	if (rc < 0)
-		return rc;
-	s->adopted = s->running_once = rc > 0;
-	if (s->adopted) {
-		s->started = adopted.started;
-		log_info("vm '%s': taken over, QEMU is process %d", s->options->vm->name,
-			 (int)s->res.qemu.pid);
-		/* As it was left; QEMU will say if it is not so. */
-		supervisor_event(s, adopted.paused ? VM_EVENT_STANDS : VM_EVENT_RUNS);
-		rc = 0;
-	} else {
-		supervisor_event(s, VM_EVENT_START);
-		rc = resources_start(&s->res, err);
-		supervisor_write_status(s);
-	}
+	rc = last_words_init(&s->qemu_words, s->event, "qemu", given(SUPERVISOR_FD_QEMU_STDERR),
+			     err);
 	if (rc == 0)
-		rc = watch_children(s, err);
+		rc = last_words_init(&s->swtpm_words, s->event, "swtpm",
+				     given(SUPERVISOR_FD_SWTPM_STDERR), err);
 	if (rc == 0)
-		rc = serve_console(s, err);
+		rc = console_new(s->event, SUPERVISOR_FD_SERIAL, SUPERVISOR_FD_CONSOLE,
+				 s->start->log_bytes, &handlers, &s->console, err);
 	if (rc == 0)
-		rc = supervisor_connect_monitor(s, err);
+		rc = supervisor_use_monitor(s, SUPERVISOR_FD_MONITOR, err);
 	if (rc == 0)
 		supervisor_boot(s);
 	return rc;
 }
 
-/* swtpm writes as it goes; it is asked first and then ended. */
-static void end_swtpm(struct supervisor *s)
-{
-	if (s->res.swtpm.pidfd < 0)
-		return;
-	s->swtpm_source = sd_event_source_disable_unref(s->swtpm_source);
-	(void)child_signal(&s->res.swtpm, SIGTERM, NULL);
-	if (child_wait(&s->res.swtpm, SWTPM_END_MS, NULL, NULL) < 0)
-		child_destroy(&s->res.swtpm);
-}
-
-/* The last thing a state file tells: how it ended. */
-static void remember_end(struct supervisor *s)
-{
-	struct vm_pins *pins = &s->res.pins;
-
-	if (s->res.state_dirfd < 0 || !s->running_once)
-		return;
-	if (!s->failure.code)
-		return;
-	pins->crashed = true;
-	free(pins->last_error);
-	pins->last_error = strdup(s->failure.text);
-	supervisor_save_pins(s);
-}
-
-static void end(struct supervisor *s)
-{
-	child_destroy(&s->res.qemu);
-	end_swtpm(s);
-	if (!s->failure.code && !s->ready)
-		(void)error_set(&s->failure, ECANCELED, "stopped before its guest ran");
-	remember_end(s);
-	if (!s->running_once)
-		resources_roll_back(&s->res);
-	if (s->state != VM_STATE_STOPPED)
-		supervisor_event(s, s->failure.code ? VM_EVENT_FAILED : VM_EVENT_GONE);
-	console_free(s->console);
-	qmp_client_free(s->qmp);
-	agent_free(s->agent);
-	last_words_free(&s->qemu_words);
-	last_words_free(&s->swtpm_words);
-	resources_free(&s->res);
-	rundir_remove(&s->run, s->options->paths, PATHS_VM, s->options->vm->name);
-	/* Who asked for the end hears of it when all is gone. */
-	supervisor_stop_answer(s, NULL);
-	control_server_free(s->control);
-	sd_event_source_disable_unref(s->qemu_source);
-	sd_event_source_disable_unref(s->swtpm_source);
-	sd_event_source_disable_unref(s->stop_timer);
-	sd_event_source_disable_unref(s->press_timer);
-	sd_event_source_disable_unref(s->space_timer);
-}
-
 static int serve(struct supervisor *s, struct error *err)
 {
-	int rc;
+	struct control_handlers handlers = supervisor_commands;
+	int rc = sd_event_new(&s->event);
 
-	rc = sd_event_new(&s->event);
+	if (rc >= 0)
+		rc = sd_event_add_io(s->event, &s->channel_source, SUPERVISOR_FD_CHANNEL, EPOLLIN,
+				     on_channel, s);
 	if (rc < 0)
 		return error_errno(err, -rc, "event loop");
-	rc = signals_watch(s->event, on_signal, s, err);
-	if (rc == 0)
-		rc = start(s, &s->failure);
+	handlers.arg = s;
+	rc = control_server_new(s->event, SUPERVISOR_FD_CONTROL,
+				json_pack("{s:{s:i s:i s:i} s:s}", "qemu", "micro", 0, "minor", 0,
+					  "major", 0, "package", "hvup " HV_VERSION),
+				&handlers, &s->control, err);
+	if (rc == 0 && s->state != VM_STATE_CRASHED)
+		rc = serve_machine(s, err);
 	if (rc == 0) {
-		/* What was tried in vain on the way is no failure. */
-		s->failure = (struct error)ERROR_INIT;
 		rc = sd_event_loop(s->event);
+		if (rc < 0)
+			(void)error_errno(err, -rc, "event loop");
 	}
-	/* start() has put its own words there. */
-	if (rc < 0 && !s->failure.code)
-		(void)error_errno(&s->failure, -rc, "event loop");
-	end(s);
-	sd_event_unref(s->event);
-	if (s->failure.code) {
-		*err = s->failure;
-		return -s->failure.code;
-	}
-	return 0;
+	return rc;
 }
 
-int supervisor_run(const struct supervisor_options *options, struct error *err)
+int supervisor_main(void *arg)
 {
-	struct supervisor *s = calloc(1, sizeof(*s));
-	int rc;
+	struct supervisor_start *start = arg;
+	struct error err = ERROR_INIT;
+	struct supervisor s = {
+		.start = start,
+		.vm = start->vm,
+		.state = start->state,
+		.running_once = start->adopted,
+		.qemu_words = {.fd = -1},
+		.swtpm_words = {.fd = -1},
+	};
 
-	if (!s)
-		return error_oom(err);
-	s->options = options;
-	s->run = (struct rundir)RUNDIR_INIT;
-	s->qemu_words.fd = s->swtpm_words.fd = -1;
-	s->started = (uint64_t)time(NULL);
-	signals_block();
-	host_probe(&s->host);
-	rc = rundir_acquire(options->paths, PATHS_VM, options->vm->name, &s->run, err);
-	if (rc == 0) {
-		resources_init(&s->res, options->paths, options->vm, &s->host, s->run.dirfd);
-		rc = serve(s, err);
+	(void)prctl(PR_SET_NAME, "hv-supervisor");
+	if (serve(&s, &err) < 0) {
+		log_error("vm '%s': supervisor: %s", s.vm->name, err.text);
+		return 1;
 	}
-	rc = error_wrap_if(err, rc, "vm '%s'", options->vm->name);
-	if (!s->ready)
-		ready_tell(options->ready_fd, err);
-	host_free(&s->host);
-	free(s);
-	return rc;
+	console_free(s.console);
+	qmp_client_free(s.qmp);
+	agent_free(s.agent);
+	supervisor_stop_answer(&s, NULL);
+	control_server_free(s.control);
+	return 0;
 }

@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor of one VM: starts it, serves its control socket and console,
- * and stays until it has ended. `hv run NAME` is nothing else.
+ * The supervisor of one VM: talks QMP to QEMU, serves the control socket and the
+ * console, and tells its keeper what has to be done with privilege. It is a child of
+ * the keeper that has neither privilege nor a file system, only the descriptors
+ * below.
  */
 #ifndef HV_VMM_SUPERVISOR_H
 #define HV_VMM_SUPERVISOR_H
 
-#include "base/paths.h"
 #include "lab/spec.h"
+#include "vmm/states.h"
 
-struct error;
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-struct supervisor_options {
-	const struct paths *paths;
-	const struct spec_vm *vm;
-	/* Told once by a line of JSON, {"ready": true} or {"error": "…"}, and
-	 * then closed; -1: nobody asks. Taken over. */
-	int ready_fd;
+/* The numbers of its descriptors; what a machine does not have is not open. */
+enum supervisor_fd {
+	SUPERVISOR_FD_CHANNEL = 3, /* to the keeper */
+	SUPERVISOR_FD_CONTROL, /* listening */
+	SUPERVISOR_FD_CONSOLE, /* listening */
+	SUPERVISOR_FD_MONITOR, /* connected to QEMU, as the next one */
+	SUPERVISOR_FD_SERIAL,
+	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
+	SUPERVISOR_FD_SWTPM_STDERR,
+	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 
-/*
- * Runs until the VM has ended in order (0) or has crashed or could not start
- * (-errno). -EALREADY: another supervisor serves it.
- *
- * SIGTERM and SIGINT ask the guest to shut down; a second one ends it at once.
- */
-int supervisor_run(const struct supervisor_options *options, struct error *err);
+enum { SUPERVISOR_DISKS_MAX = 64 };
+
+struct supervisor_start {
+	const struct spec_vm *vm;
+	json_t *status; /* the status object as it is now */
+	enum vm_state state; /* VM_STATE_CRASHED: there is no machine, only clients */
+	bool adopted; /* its guest runs already */
+	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
+	bool wants_machine; /* the machine type that QEMU chooses is to be told */
+	uint64_t log_bytes; /* what the console's log holds */
+};
+
+/* Runs until the keeper says that all is over, or has gone. arg is a struct
+ * supervisor_start. Returns an exit status. */
+int supervisor_main(void *arg);
 
 #endif

@@ -4,7 +4,6 @@
 #include "vmm/supervisor_private.h"
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/str.h"
 #include "vmm/json.h"
 
@@ -14,13 +13,24 @@ enum { SHUTDOWN_MS_MAX = 24 * 3600 * 1000 };
 
 static void cmd_status(struct supervisor *s, struct control_call *call, json_t *args)
 {
-	json_t *status = rundir_own_status(&s->run);
+	json_t *status = supervisor_status(s);
 
 	(void)args;
 	if (status)
 		control_reply(call, status);
 	else
-		control_fail(call, "GenericError", "no status yet");
+		control_fail(call, "GenericError", "out of memory");
+}
+
+static void cmd_kill(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	(void)args;
+	if (s->n_stop_waiters == STOP_WAITERS_MAX) {
+		control_fail(call, "GenericError", "too many wait for its end already");
+		return;
+	}
+	s->stop_waiters[s->n_stop_waiters++] = call;
+	supervisor_kill(s);
 }
 
 static void cmd_shutdown(struct supervisor *s, struct control_call *call, json_t *args)
@@ -43,18 +53,24 @@ static void cmd_shutdown(struct supervisor *s, struct control_call *call, json_t
 			     "it is still starting (hv kill ends it at once)");
 		return;
 	}
+	/* Nothing runs; that it comes back is what has to end. */
+	if (s->state == VM_STATE_CRASHED) {
+		cmd_kill(s, call, NULL);
+		return;
+	}
 	supervisor_stop(s, call, (uint64_t)timeout_ms, force);
 }
 
-static void cmd_kill(struct supervisor *s, struct control_call *call, json_t *args)
+/* The keeper starts anew, and a supervisor of its own after it. */
+static void cmd_reload(struct supervisor *s, struct control_call *call, json_t *args)
 {
 	(void)args;
-	if (s->n_stop_waiters == STOP_WAITERS_MAX) {
-		control_fail(call, "GenericError", "too many wait for its end already");
+	if (!s->running_once || s->state == VM_STATE_STOPPING) {
+		control_fail(call, "GenericError", "only a machine that runs can be taken over");
 		return;
 	}
-	s->stop_waiters[s->n_stop_waiters++] = call;
-	supervisor_kill(s);
+	control_reply(call, NULL);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RELOAD}, NULL);
 }
 
 static const struct {
@@ -64,6 +80,7 @@ static const struct {
 	{"hv-status", cmd_status},
 	{"hv-shutdown", cmd_shutdown},
 	{"hv-kill", cmd_kill},
+	{"hv-reload", cmd_reload},
 };
 
 static void on_forwarded(json_t *result, const char *class, const struct error *err, void *arg)

@@ -3,11 +3,9 @@
 #include "vmm/supervisor_private.h"
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "vmm/json.h"
-#include "vmm/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,8 +22,6 @@ enum {
 	SPACE_NEEDED_PART = 8,
 };
 
-static const char reason_full[] = "disk full";
-
 static void on_resumed(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
@@ -33,15 +29,15 @@ static void on_resumed(json_t *result, const char *class, const struct error *er
 	(void)result;
 	(void)class;
 	if (err)
-		log_warning("vm '%s': resume: %s", s->options->vm->name, err->text);
+		log_warning("vm '%s': resume: %s", s->vm->name, err->text);
 }
 
-static bool disks_have_space(const struct spec_vm *vm)
+static bool disks_have_space(void)
 {
-	for (size_t i = 0; i < vm->n_disks; i++) {
+	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++) {
 		struct statvfs fs;
 
-		if (!vm->disks[i].read_only && statvfs(vm->disks[i].path, &fs) == 0 &&
+		if (fstatvfs(SUPERVISOR_FD_DISKS + i, &fs) == 0 &&
 		    (uint64_t)fs.f_bavail * fs.f_frsize < SPACE_NEEDED_BYTES &&
 		    fs.f_bavail < fs.f_blocks / SPACE_NEEDED_PART)
 			return false;
@@ -56,10 +52,10 @@ static int on_space_timer(sd_event_source *source, uint64_t usec, void *userdata
 	struct supervisor *s = userdata;
 
 	(void)usec;
-	if (s->state != VM_STATE_PAUSED || s->reason != reason_full || !s->qmp)
+	if (s->state != VM_STATE_PAUSED || s->reason != VM_REASON_DISK_FULL || !s->qmp)
 		return 0;
-	if (disks_have_space(s->options->vm)) {
-		log_info("vm '%s': there is space again", s->options->vm->name);
+	if (disks_have_space()) {
+		log_info("vm '%s': there is space again", s->vm->name);
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, on_resumed, s, NULL);
 		return 0;
 	}
@@ -70,9 +66,8 @@ static int on_space_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 static void wait_for_space(struct supervisor *s)
 {
-	log_warning("vm '%s': a disk is full; the guest stands until there is space",
-		    s->options->vm->name);
-	s->reason = reason_full;
+	log_warning("vm '%s': a disk is full; the guest stands until there is space", s->vm->name);
+	s->reason = VM_REASON_DISK_FULL;
 	s->space_timer = sd_event_source_disable_unref(s->space_timer);
 	(void)sd_event_add_time_relative(s->event, &s->space_timer, CLOCK_MONOTONIC,
 					 SPACE_CHECK_USEC, 0, on_space_timer, s);
@@ -100,7 +95,7 @@ static void on_event(const char *name, json_t *message, void *arg)
 
 		if (id && str_eq(id, "agent0")) {
 			s->agent_open = json_is_true(json_object_get(data, "open"));
-			supervisor_write_status(s);
+			supervisor_tell_state(s);
 		}
 	}
 }
@@ -119,7 +114,6 @@ static void on_ready(json_t *greeting, void *arg)
 static void on_closed(const struct error *why, void *arg)
 {
 	struct supervisor *s = arg;
-	struct error err = ERROR_INIT;
 
 	qmp_client_free(s->qmp);
 	s->qmp = NULL;
@@ -127,17 +121,15 @@ static void on_closed(const struct error *why, void *arg)
 		return;
 	if (s->reconnects++ >= RECONNECTS_MAX) {
 		log_error("vm '%s': monitor: %s; given up, the guest runs on without it",
-			  s->options->vm->name, why->text);
+			  s->vm->name, why->text);
 		return;
 	}
-	log_warning("vm '%s': monitor: %s; connecting again", s->options->vm->name, why->text);
-	if (supervisor_connect_monitor(s, &err) < 0)
-		log_error("vm '%s': %s", s->options->vm->name, err.text);
-	else
-		supervisor_query_state(s);
+	log_warning("vm '%s': monitor: %s; connecting again", s->vm->name, why->text);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_CONNECT, .number = VM_SOCKET_MONITOR},
+			NULL);
 }
 
-int supervisor_connect_monitor(struct supervisor *s, struct error *err)
+int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err)
 {
 	struct qmp_handlers handlers = {
 		.ready = on_ready,
@@ -145,16 +137,13 @@ int supervisor_connect_monitor(struct supervisor *s, struct error *err)
 		.closed = on_closed,
 		.arg = s,
 	};
-	int fd, rc;
 
-	rc = fd_connect_unix(s->run.dirfd, NAME_MONITOR, &fd, err);
-	if (rc < 0)
-		return rc;
 	return qmp_client_new(s->event, fd, &handlers, &s->qmp, err);
 }
 
-/* "pc-q35-7.2-machine" is the type that `q35` stands for today. */
-static void on_machine_type(json_t *result, const char *class, const struct error *err, void *arg)
+/* QEMU has answered, so its start is over: what it needed only for that is taken from
+ * it before its guest runs. */
+static void on_first_answer(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
 	const char *type = json_string_value(result), *end = type ? strstr(type, "-machine") : NULL;
@@ -165,12 +154,15 @@ static void on_machine_type(json_t *result, const char *class, const struct erro
 		return;
 	if (err || !end || end[strlen("-machine")]) {
 		log_warning("vm '%s': QEMU does not tell its machine type: it is not pinned",
-			    s->options->vm->name);
-		return;
+			    s->vm->name);
+	} else if (s->start->wants_machine) {
+		cleanup_free char *name = strndup(type, (size_t)(end - type));
+
+		supervisor_tell(s, (struct vm_message){.word = KEEPER_MACHINE}, name);
+		(void)json_object_set_new(s->start->status, "machine",
+					  json_string(name ? name : "") ?: json_null());
 	}
-	s->res.pins.machine = strndup(type, (size_t)(end - type));
-	if (s->res.pins.machine)
-		s->res.hw.machine = s->res.pins.machine;
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_ANSWERED}, NULL);
 }
 
 static void on_running(json_t *result, const char *class, const struct error *err, void *arg)
@@ -186,9 +178,19 @@ static void on_running(json_t *result, const char *class, const struct error *er
 		supervisor_fail(s, err);
 		return;
 	}
+	s->running_once = true;
 	if (s->state == VM_STATE_STARTING)
 		supervisor_event(s, VM_EVENT_RUNS);
-	supervisor_ready(s);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
+}
+
+void supervisor_sealed(struct supervisor *s)
+{
+	struct error err = ERROR_INIT;
+
+	if (s->qmp && qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
+				      &err) < 0)
+		supervisor_fail(s, &err);
 }
 
 /* Whether the agent's port is open: its event was told to somebody else. */
@@ -206,7 +208,7 @@ static void on_chardevs(json_t *result, const char *class, const struct error *e
 		if (label && str_eq(label, "agent"))
 			s->agent_open = json_is_true(json_object_get(chardev, "frontend-open"));
 	}
-	supervisor_write_status(s);
+	supervisor_tell_state(s);
 }
 
 static void on_state(json_t *result, const char *class, const struct error *err, void *arg)
@@ -216,7 +218,7 @@ static void on_state(json_t *result, const char *class, const struct error *err,
 
 	(void)class;
 	if (err || !status) {
-		log_warning("vm '%s': query-status: %s", s->options->vm->name,
+		log_warning("vm '%s': query-status: %s", s->vm->name,
 			    err ? err->text : "no status");
 		return;
 	}
@@ -226,7 +228,7 @@ static void on_state(json_t *result, const char *class, const struct error *err,
 									     : VM_EVENT_STANDS);
 	if (str_eq(status, "io-error")) {
 		wait_for_space(s);
-		supervisor_write_status(s);
+		supervisor_tell_state(s);
 	}
 }
 
@@ -236,7 +238,7 @@ void supervisor_query_state(struct supervisor *s)
 
 	if (s->qmp && qmp_client_call(s->qmp, "query-status", NULL, NULL, 0, FIRST_ANSWER_MS,
 				      on_state, s, &err) < 0)
-		log_warning("vm '%s': query-status: %s", s->options->vm->name, err.text);
+		log_warning("vm '%s': query-status: %s", s->vm->name, err.text);
 }
 
 /* What its last supervisor knew and we do not. */
@@ -246,28 +248,17 @@ static void ask_adopted(struct supervisor *s)
 			      s, NULL);
 	supervisor_query_state(s);
 	/* Nobody waits for a QEMU that may be slow, or hang: its guest is up. */
-	supervisor_ready(s);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 }
 
 void supervisor_boot(struct supervisor *s)
 {
-	struct vm_pins *pins = &s->res.pins;
 	struct error err = ERROR_INIT;
-	int rc = 0;
 
-	if (s->adopted) {
+	if (s->start->adopted)
 		ask_adopted(s);
-		return;
-	}
-	if (!pins->cpu)
-		pins->cpu = strdup(s->res.hw.cpu);
-	if (!pins->machine && !s->options->vm->machine)
-		rc = qmp_client_call(s->qmp, "qom-get",
-				     json_pack("{s:s s:s}", "path", "/machine", "property", "type"),
-				     NULL, 0, FIRST_ANSWER_MS, on_machine_type, s, &err);
-	if (rc == 0)
-		rc = qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
-				     &err);
-	if (rc < 0)
+	else if (qmp_client_call(s->qmp, "qom-get",
+				 json_pack("{s:s s:s}", "path", "/machine", "property", "type"),
+				 NULL, 0, FIRST_ANSWER_MS, on_first_answer, s, &err) < 0)
 		supervisor_fail(s, &err);
 }

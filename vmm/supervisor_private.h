@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor's own state, shared by its parts: supervisor.c (life and
- * death), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
+ * The supervisor's own state, shared by its parts: supervisor.c (its life and what
+ * the keeper says), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
  * clients' side), supervisor_stop.c (orderly shutdown).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
@@ -12,29 +12,23 @@
 #include "vmm/agent.h"
 #include "vmm/console.h"
 #include "vmm/control.h"
-#include "vmm/host.h"
 #include "vmm/last_words.h"
-#include "vmm/resources.h"
-#include "vmm/rundir.h"
 #include "vmm/states.h"
 #include "vmm/supervisor.h"
+#include "vmm/vm_messages.h"
 
 #include <systemd/sd-event.h>
 
 enum { STOP_WAITERS_MAX = 64 };
 
 struct supervisor {
-	const struct supervisor_options *options;
-	struct host host;
-	struct rundir run;
-	struct resources res;
+	const struct supervisor_start *start;
+	const struct spec_vm *vm;
 	sd_event *event;
+	sd_event_source *channel_source, *drained_source;
 	enum vm_state state;
-	const char *reason; /* why it is paused; NULL: somebody asked */
-	bool adopted; /* QEMU is not a child of ours */
-	bool running_once; /* the guest has run: no roll-back any more */
-	bool ready; /* whoever started us was told */
-	uint64_t started; /* seconds since the epoch */
+	enum vm_reason reason;
+	bool running_once; /* the guest has run */
 
 	struct qmp_client *qmp;
 	unsigned reconnects;
@@ -42,12 +36,13 @@ struct supervisor {
 	struct control_server *control;
 	struct console *console;
 	struct last_words qemu_words, swtpm_words;
-	sd_event_source *qemu_source, *swtpm_source, *space_timer;
+	sd_event_source *space_timer;
 
 	/* The end. */
 	bool ends; /* QMP's SHUTDOWN was seen */
-	bool killed; /* we were asked to end it at once */
+	bool killed; /* a client asked for its end at once */
 	struct error failure; /* why it crashed or did not start; code 0: it did not */
+	int qemu_status; /* as waitpid()'s, once it has ended */
 
 	/* Orderly shutdown. */
 	struct agent *agent;
@@ -61,13 +56,15 @@ struct supervisor {
 void supervisor_event(struct supervisor *s, enum vm_event event);
 void supervisor_kill(struct supervisor *s); /* at once; the rest follows by events */
 void supervisor_fail(struct supervisor *s, const struct error *why); /* crashed: kill */
-void supervisor_ready(struct supervisor *s); /* the guest runs */
-void supervisor_write_status(struct supervisor *s);
-void supervisor_save_pins(struct supervisor *s);
+void supervisor_tell_state(struct supervisor *s);
+/* Says something to the keeper. */
+void supervisor_tell(struct supervisor *s, struct vm_message m, const char *text);
+json_t *supervisor_status(struct supervisor *s); /* the status object as it is now */
 
 /* supervisor_monitor.c */
-int supervisor_connect_monitor(struct supervisor *s, struct error *err);
-void supervisor_boot(struct supervisor *s); /* asks and lets the guest run */
+int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err); /* takes fd */
+void supervisor_boot(struct supervisor *s); /* asks QEMU who it is */
+void supervisor_sealed(struct supervisor *s); /* lets the guest run */
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 
 /* supervisor_commands.c */
@@ -78,6 +75,8 @@ extern const struct control_handlers supervisor_commands;
  * stopped, or failed when the time is up and force is false. */
 void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
 		     bool force);
+/* The agent's socket, asked for by supervisor_stop(); fd -1: why not. Takes fd. */
+void supervisor_stop_by_agent(struct supervisor *s, int fd, const char *why);
 void supervisor_stop_answer(struct supervisor *s, const char *failure);
 
 #endif

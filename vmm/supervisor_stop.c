@@ -7,10 +7,8 @@
 #include "vmm/supervisor_private.h"
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "vmm/names.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -37,14 +35,14 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	s->stop_timer = sd_event_source_disable_unref(s->stop_timer);
 	if (s->stop_forces) {
 		log_warning("vm '%s': the guest did not shut down in time; it is ended",
-			    s->options->vm->name);
+			    s->vm->name);
 		supervisor_kill(s);
 		return 0;
 	}
 	/* It may be on its way by now. */
 	if (s->ends)
 		return 0;
-	log_warning("vm '%s': the guest did not shut down in time", s->options->vm->name);
+	log_warning("vm '%s': the guest did not shut down in time", s->vm->name);
 	s->press_timer = sd_event_source_disable_unref(s->press_timer);
 	supervisor_event(s, VM_EVENT_REFUSED);
 	/* It may stand meanwhile. */
@@ -60,7 +58,7 @@ static void press_power_button(struct supervisor *s)
 
 	if (!s->qmp ||
 	    qmp_client_call(s->qmp, "system_powerdown", NULL, NULL, 0, 0, NULL, NULL, &err) < 0)
-		log_warning("vm '%s': power button: %s", s->options->vm->name,
+		log_warning("vm '%s': power button: %s", s->vm->name,
 			    s->qmp ? err.text : "no monitor");
 }
 
@@ -78,21 +76,21 @@ static int on_press_again(sd_event_source *source, uint64_t usec, void *userdata
 	return 0;
 }
 
-static bool ask_agent(struct supervisor *s)
+void supervisor_stop_by_agent(struct supervisor *s, int fd, const char *why)
 {
 	struct error err = ERROR_INIT;
-	int fd, rc;
+	int rc = -1;
 
-	if (!s->agent_open)
-		return false;
 	agent_free(s->agent);
 	s->agent = NULL;
-	rc = fd_connect_unix(s->run.dirfd, NAME_AGENT, &fd, &err);
-	if (rc == 0)
+	if (fd >= 0) {
 		rc = agent_shutdown(s->event, fd, &s->agent, &err);
-	if (rc < 0)
-		log_warning("vm '%s': guest agent: %s", s->options->vm->name, err.text);
-	return rc == 0;
+		why = err.text;
+	}
+	if (rc == 0)
+		return;
+	log_warning("vm '%s': guest agent: %s", s->vm->name, why);
+	press_power_button(s);
 }
 
 void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
@@ -115,7 +113,11 @@ void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t t
 	/* One that stands still cannot shut down. */
 	if (paused && s->qmp)
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, NULL, NULL, NULL);
-	if (!ask_agent(s))
+	if (s->agent_open)
+		supervisor_tell(
+			s, (struct vm_message){.word = KEEPER_CONNECT, .number = VM_SOCKET_AGENT},
+			NULL);
+	else
 		press_power_button(s);
 	s->press_timer = sd_event_source_disable_unref(s->press_timer);
 	(void)sd_event_add_time_relative(s->event, &s->press_timer, CLOCK_MONOTONIC,

@@ -65,14 +65,14 @@ static json_t *describe_cdroms(const struct spec_vm *vm)
 static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
 {
 	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
-			 "s:n s:n s:n s:n}",
+			 "s:n s:n s:n s:n s:n}",
 			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
 			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
 			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
 			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
 			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
 			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
-			 "error");
+			 "keeper", "error");
 }
 
 json_t *vm_status_running(const struct vm_status_facts *f)
@@ -87,12 +87,14 @@ json_t *vm_status_running(const struct vm_status_facts *f)
 		(void)json_object_set_new(status, "pid", json_integer(r->qemu.pid));
 	if (f->reason)
 		(void)json_object_set_new(status, "reason", json_string(f->reason));
-	(void)json_object_set_new(status, "started", json_integer((json_int_t)f->started));
+	if (r->qemu.pidfd >= 0)
+		(void)json_object_set_new(status, "started", json_integer((json_int_t)f->started));
 	(void)json_object_set_new(status, "accel", json_string(r->kvm ? "kvm" : "tcg"));
 	(void)json_object_set_new(status, "agent", json_boolean(f->agent_open));
 	(void)json_object_set_new(status, "qemu", adopt_describe(&r->qemu));
 	(void)json_object_set_new(status, "swtpm", adopt_describe(&r->swtpm));
-	(void)json_object_set_new(status, "supervisor", adopt_describe(&self));
+	(void)json_object_set_new(status, "supervisor", adopt_describe(f->supervisor));
+	(void)json_object_set_new(status, "keeper", adopt_describe(&self));
 	return status;
 }
 
@@ -181,6 +183,7 @@ int vm_status_read(const struct paths *paths, const struct spec_vm *vm, json_t *
 	if (status && !served) {
 		if (adopt_lives(json_object_get(status, "qemu"))) {
 			(void)json_object_set_new(status, "supervisor", json_null());
+			(void)json_object_set_new(status, "keeper", json_null());
 		} else {
 			json_decref(status);
 			status = NULL;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The status object of a VM, as `hv status --json` shows it and as a supervisor
+ * The status object of a VM, as `hv status --json` shows it and as a keeper
  * keeps it in status.json. One shape for machines that run and that do not:
  *
  *   name state uuid pid reason started accel machine cpu cpus memory firmware
  *   tpm nics[{network, mac, tap, model, address}] disks[{name, path, size, bus,
- *   format}] cdroms[] agent qemu swtpm supervisor error
+ *   format}] cdroms[] agent qemu swtpm supervisor keeper error
  *
- * pid, reason, started, accel, tap, qemu, swtpm, supervisor and error are null
+ * pid, reason, started, accel, tap, qemu, swtpm, supervisor, keeper and error are null
  * where they do not apply; memory and size are in bytes, started in seconds
  * since the epoch.
  */
@@ -22,25 +22,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct child;
 struct error;
 struct resources;
 
 struct vm_status_facts {
 	const struct resources *resources;
+	const struct child *supervisor;
 	enum vm_state state;
 	const char *reason; /* NULL: none */
 	uint64_t started;
 	bool agent_open;
 };
 
-/* For the supervisor. NULL when out of memory. */
+/* For the keeper, which this process is. NULL when out of memory. */
 json_t *vm_status_running(const struct vm_status_facts *facts);
 
 /*
- * For everybody else: reads the supervisor's status, or makes one from the
+ * For everybody else: reads the keeper's status, or makes one from the
  * specification and what is pinned, and adds to each NIC its `addresses`
- * (leases of its network). A supervisor that was killed over a living QEMU
- * shows as its last state, with supervisor null. vm may be a VM that is no
+ * (leases of its network). Where the keeper was killed over a living QEMU, its last
+ * state is shown, with supervisor and keeper null. vm may be a VM that is no
  * longer configured (then only its name is used).
  */
 int vm_status_read(const struct paths *paths, const struct spec_vm *vm, json_t **ret_status,

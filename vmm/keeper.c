@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The keeper makes the machine (vmm/resources.h) or takes over one that an earlier
+ * keeper left, starts the supervisor, and then waits in one sd-event loop for the
+ * pidfds of QEMU, swtpm and supervisor, for signals, and for the supervisor's
+ * messages. It parses nothing else.
+ *
+ * A life of the machine has one end only: QEMU's pidfd. Whatever is to end it (the
+ * guest, a client, a signal, a dead swtpm) makes QEMU exit. The supervisor then gets
+ * a moment to read what QEMU said last, and finish() does the rest. Where the
+ * configuration says so, a machine that crashed lives again after a pause, in which
+ * a supervisor without a machine answers clients.
+ *
+ * A supervisor that dies is replaced at once and the guest never notices. When the
+ * keeper dies, the supervisor ends itself, the guest runs on, and the next keeper
+ * takes over.
+ */
+#include "vmm/keeper_private.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "tpm/swtpm.h"
+#include "vmm/adopt.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/ready.h"
+#include "vmm/signals.h"
+#include "vmm/vm_status.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	SWTPM_END_MS = 2000,
+	/* For the supervisor to read QEMU's last words, or to stop the guest. */
+	LAST_WORDS_USEC = 2 * 1000 * 1000,
+	STOP_MARGIN_MS = 5000,
+	/* Between a crash and the next life: 1 s, 2 s, 4 s … 64 s. */
+	USEC_PER_SECOND = 1000 * 1000,
+	PAUSE_USEC = USEC_PER_SECOND,
+	PAUSE_DOUBLINGS_MAX = 6,
+	RAN_WELL_USEC = 60 * USEC_PER_SECOND,
+};
+
+json_t *keeper_describe(struct keeper *k)
+{
+	json_t *status = vm_status_running(&(struct vm_status_facts){
+		.resources = &k->res,
+		.supervisor = &k->supervisor,
+		.state = k->state,
+		.reason = vm_reason_text(k->reason),
+		.started = k->started,
+		.agent_open = k->agent_open,
+	});
+
+	if (status && k->failure.code)
+		(void)json_object_set_new(status, "error",
+					  json_string(k->failure.text) ?: json_null());
+	return status;
+}
+
+void keeper_write_status(struct keeper *k)
+{
+	cleanup_json json_t *status = keeper_describe(k);
+	struct error err = ERROR_INIT;
+
+	if (rundir_write_status(&k->run, status, &err) < 0)
+		log_error("vm '%s': %s", k->options->vm->name, err.text);
+}
+
+void keeper_over(struct keeper *k)
+{
+	k->over = true;
+	(void)sd_event_exit(k->event, 0);
+}
+
+void keeper_kill(struct keeper *k)
+{
+	k->killed = true;
+	if (k->res.qemu.pidfd < 0) {
+		(void)sd_event_exit(k->event, 0);
+		return;
+	}
+	(void)child_signal(&k->res.qemu, SIGKILL, NULL);
+	(void)child_signal(&k->res.swtpm, SIGTERM, NULL);
+}
+
+void keeper_fail(struct keeper *k, const struct error *why)
+{
+	if (!k->failure.code)
+		k->failure = *why;
+	if (k->res.qemu.pidfd < 0)
+		(void)sd_event_exit(k->event, 0);
+	else
+		(void)child_signal(&k->res.qemu, SIGKILL, NULL);
+}
+
+static void save_pins(struct keeper *k)
+{
+	struct error err = ERROR_INIT;
+
+	if (vm_pins_save(k->res.state_dirfd, &k->res.pins, &err) < 0)
+		log_error("vm '%s': its state could not be saved: %s", k->options->vm->name,
+			  err.text);
+}
+
+void keeper_ready(struct keeper *k)
+{
+	struct vm_pins *pins = &k->res.pins;
+	bool first = !k->ready;
+
+	k->ready = k->running_once = true;
+	if (first)
+		ready_tell(k->options->ready_fd, NULL);
+	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=running", (int)getpid());
+	/* From here on the guest knows its hardware. */
+	if (!pins->cpu)
+		pins->cpu = strdup(k->res.hw.cpu);
+	pins->tpm_used = pins->tpm_used || k->options->vm->tpm;
+	pins->crashed = false;
+	free(steal_ptr(&pins->last_error));
+	if (k->options->vm->tpm)
+		(void)tpm_state_sync(k->res.state_dirfd, NULL);
+	save_pins(k);
+}
+
+/* Without a supervisor, or one that does not answer, QEMU's status has to do. */
+static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct keeper *k = userdata;
+	char how[64];
+
+	(void)source;
+	(void)usec;
+	if (!k->failure.code && !k->killed && k->qemu_status) {
+		child_describe_status(how, sizeof(how), k->qemu_status);
+		(void)error_set(&k->failure, ECONNRESET, "QEMU %s", how);
+	}
+	keeper_over(k);
+	return 0;
+}
+
+static int on_qemu_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct keeper *k = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	k->qemu_source = sd_event_source_disable_unref(k->qemu_source);
+	if (child_wait(&k->res.qemu, -1, &k->qemu_status, NULL) < 0)
+		return 0;
+	keeper_tell(k,
+		    (struct vm_message){.word = SUPERVISOR_QEMU_ENDED,
+					.number = (uint32_t)k->qemu_status},
+		    NULL, -1);
+	k->end_timer = sd_event_source_disable_unref(k->end_timer);
+	(void)sd_event_add_time_relative(k->event, &k->end_timer, CLOCK_MONOTONIC,
+					 k->channel >= 0 ? LAST_WORDS_USEC : 0, 0, on_silence, k);
+	return 0;
+}
+
+static int on_swtpm_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct keeper *k = userdata;
+	struct error err = ERROR_INIT;
+	int status = 0;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	k->swtpm_source = sd_event_source_disable_unref(k->swtpm_source);
+	if (child_wait(&k->res.swtpm, -1, &status, NULL) < 0)
+		return 0;
+	/* It ends by itself when QEMU lets go of it. */
+	if (k->killed || k->res.qemu.pidfd < 0)
+		return 0;
+	if (k->channel >= 0) {
+		keeper_tell(k,
+			    (struct vm_message){.word = SUPERVISOR_SWTPM_ENDED,
+						.number = (uint32_t)status},
+			    NULL, -1);
+		return 0;
+	}
+	(void)error_set(&err, ECONNRESET,
+			"swtpm has ended; a machine does not go on without "
+			"its TPM");
+	keeper_fail(k, &err);
+	return 0;
+}
+
+/* The guest had its time, and the supervisor some more. */
+static int on_stop_overdue(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct keeper *k = userdata;
+
+	(void)source;
+	(void)usec;
+	log_warning("vm '%s': not stopped in time; it is ended", k->options->vm->name);
+	keeper_kill(k);
+	return 0;
+}
+
+void keeper_reload(struct keeper *k)
+{
+	/* A machine that is being made or ends cannot be taken over. */
+	k->reload = k->running_once && k->res.qemu.pidfd >= 0 && !k->stopping && !k->killed;
+	if (k->reload)
+		(void)sd_event_exit(k->event, 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	(void)info;
+	keeper_reload(userdata);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct keeper *k = userdata;
+	uint32_t timeout_ms = k->options->vm->stop_timeout_s * 1000;
+
+	(void)source;
+	(void)info;
+	if (k->stopping || !k->running_once || k->res.qemu.pidfd < 0) {
+		k->stopping = true;
+		keeper_kill(k);
+		return 0;
+	}
+	k->stopping = true;
+	log_info("vm '%s': asked to stop; once more ends it at once", k->options->vm->name);
+	(void)sd_notifyf(0, "STOPPING=1\nSTATUS=the guest is shutting down");
+	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_STOP, .number = timeout_ms}, NULL,
+		    -1);
+	(void)sd_event_add_time_relative(k->event, &k->end_timer, CLOCK_MONOTONIC,
+					 ((uint64_t)timeout_ms + STOP_MARGIN_MS) * 1000, 0,
+					 on_stop_overdue, k);
+	return 0;
+}
+
+static int watch(struct keeper *k, struct error *err)
+{
+	struct resources *r = &k->res;
+	int rc;
+
+	rc = sd_event_add_io(k->event, &k->qemu_source, r->qemu.pidfd, EPOLLIN, on_qemu_gone, k);
+	if (rc >= 0 && r->swtpm.pidfd >= 0)
+		rc = sd_event_add_io(k->event, &k->swtpm_source, r->swtpm.pidfd, EPOLLIN,
+				     on_swtpm_gone, k);
+	/* Where both have gone, QEMU is looked at first. */
+	if (rc >= 0 && k->swtpm_source)
+		rc = sd_event_source_set_priority(k->swtpm_source, SD_EVENT_PRIORITY_IDLE);
+	return rc < 0 ? error_errno(err, -rc, "watch QEMU and swtpm") : 0;
+}
+
+static int listen_sockets(struct keeper *k, struct error *err)
+{
+	int rc = 0;
+
+	if (k->control_fd < 0)
+		rc = fd_listen_unix(k->run.dirfd, NAME_QMP, 0600, &k->control_fd, err);
+	if (rc == 0 && k->console_fd < 0)
+		rc = fd_listen_unix(k->run.dirfd, NAME_CONSOLE, 0600, &k->console_fd, err);
+	return rc;
+}
+
+/* From nothing, or from what another keeper left, to a QEMU that runs. */
+static int begin(struct keeper *k, struct error *err)
+{
+	struct adopted adopted;
+	int rc;
+
+	rc = listen_sockets(k, err);
+	if (rc < 0)
+		return rc;
+	rc = k->failures ? 0 : adopt_machine(&k->run, k->options->paths, &k->res, &adopted, err);
+	if (rc < 0)
+		return rc;
+	k->adopted = k->running_once = rc > 0;
+	if (k->adopted) {
+		k->started = adopted.started;
+		/* As it was left; QEMU will say if it is not so. */
+		k->state = adopted.paused ? VM_STATE_PAUSED : VM_STATE_RUNNING;
+		log_info("vm '%s': taken over, QEMU is process %d", k->options->vm->name,
+			 (int)k->res.qemu.pid);
+		rc = 0;
+	} else {
+		k->started = (uint64_t)time(NULL);
+		k->state = VM_STATE_STARTING;
+		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
+		keeper_write_status(k);
+		rc = resources_start(&k->res, err);
+	}
+	if (rc == 0)
+		rc = watch(k, err);
+	if (rc == 0)
+		rc = keeper_spawn(k, err);
+	if (rc == 0)
+		keeper_write_status(k);
+	return rc;
+}
+
+/* swtpm writes as it goes; it is asked first and then ended. */
+static void end_swtpm(struct keeper *k)
+{
+	if (k->res.swtpm.pidfd < 0)
+		return;
+	(void)child_signal(&k->res.swtpm, SIGTERM, NULL);
+	if (child_wait(&k->res.swtpm, SWTPM_END_MS, NULL, NULL) < 0)
+		child_destroy(&k->res.swtpm);
+}
+
+/* The last thing a state file tells: how it ended. */
+static void remember_end(struct keeper *k)
+{
+	struct vm_pins *pins = &k->res.pins;
+
+	if (k->res.state_dirfd < 0 || !k->running_once || !k->failure.code)
+		return;
+	pins->crashed = true;
+	free(pins->last_error);
+	pins->last_error = strdup(k->failure.text);
+	save_pins(k);
+}
+
+static void unwatch(struct keeper *k)
+{
+	k->qemu_source = sd_event_source_disable_unref(k->qemu_source);
+	k->swtpm_source = sd_event_source_disable_unref(k->swtpm_source);
+	k->end_timer = sd_event_source_disable_unref(k->end_timer);
+}
+
+/* Ends what is left of this life. */
+static void finish(struct keeper *k)
+{
+	child_destroy(&k->res.qemu);
+	end_swtpm(k);
+	if (!k->failure.code && !k->running_once)
+		(void)error_set(&k->failure, ECANCELED, "stopped before its guest ran");
+	remember_end(k);
+	if (!k->running_once)
+		resources_roll_back(&k->res);
+	k->state = k->failure.code ? VM_STATE_CRASHED : VM_STATE_STOPPED;
+	log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
+	resources_free(&k->res);
+}
+
+/* The guest runs on; who comes next takes it over. */
+static void let_go(struct keeper *k)
+{
+	close_fd(&k->res.qemu.pidfd);
+	close_fd(&k->res.swtpm.pidfd);
+	resources_free(&k->res);
+}
+
+static int loop(struct keeper *k, int (*first)(struct keeper *k, struct error *err))
+{
+	struct error err = ERROR_INIT;
+	int rc = sd_event_new(&k->event);
+
+	if (rc < 0)
+		return error_errno(&k->failure, -rc, "event loop");
+	rc = signals_watch(k->event, on_signal, k, &err);
+	if (rc == 0)
+		rc = signals_watch_reload(k->event, on_reload, k, &err);
+	if (rc == 0)
+		rc = first(k, &err);
+	if (rc == 0) {
+		rc = sd_event_loop(k->event);
+		if (rc < 0)
+			(void)error_errno(&err, -rc, "event loop");
+	}
+	if (rc < 0 && !k->failure.code)
+		k->failure = err;
+	unwatch(k);
+	keeper_unwatch(k);
+	k->event = sd_event_unref(k->event);
+	return rc;
+}
+
+/* One life of the machine. */
+static void live(struct keeper *k)
+{
+	resources_init(&k->res, k->options->paths, k->options->vm, &k->host, k->run.dirfd);
+	k->failure = (struct error)ERROR_INIT;
+	k->life_usec = clock_now_usec();
+	k->over = false;
+	k->reason = VM_REASON_NONE;
+	k->agent_open = false;
+	(void)loop(k, begin);
+	if (k->reload)
+		let_go(k);
+	else
+		finish(k);
+}
+
+/* A machine that crashes again and again gets ever longer pauses; one that ran for
+ * a while begins with the first again. */
+static uint64_t pause_usec(struct keeper *k)
+{
+	unsigned doublings;
+
+	if (clock_now_usec() - k->life_usec > RAN_WELL_USEC)
+		k->failures = 0;
+	doublings = k->failures++ < PAUSE_DOUBLINGS_MAX ? k->failures - 1 : PAUSE_DOUBLINGS_MAX;
+	return PAUSE_USEC << doublings;
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct keeper *k = userdata;
+
+	(void)source;
+	(void)usec;
+	return sd_event_exit(k->event, 0);
+}
+
+/* Nothing runs, but clients are answered: a supervisor without a machine. */
+static int begin_pause(struct keeper *k, struct error *err)
+{
+	uint64_t usec = pause_usec(k);
+	struct error why = ERROR_INIT;
+	int rc;
+
+	log_info("vm '%s': starts again in %u s", k->options->vm->name,
+		 (unsigned)(usec / USEC_PER_SECOND));
+	(void)sd_notifyf(0, "STATUS=crashed, starts again in %u s: %s",
+			 (unsigned)(usec / USEC_PER_SECOND), k->failure.text);
+	rc = sd_event_add_time_relative(k->event, &k->end_timer, CLOCK_MONOTONIC, usec, 0,
+					on_pause_over, k);
+	if (rc < 0)
+		return error_errno(err, -rc, "event loop");
+	/* Without one, clients wait until the next life. */
+	if (keeper_spawn(k, &why) < 0)
+		log_error("vm '%s': supervisor: %s", k->options->vm->name, why.text);
+	keeper_write_status(k);
+	return 0;
+}
+
+static void pause_life(struct keeper *k)
+{
+	resources_init(&k->res, k->options->paths, k->options->vm, &k->host, k->run.dirfd);
+	k->running_once = false;
+	k->reason = VM_REASON_RESTART;
+	(void)loop(k, begin_pause);
+	keeper_dismiss(k);
+}
+
+static bool lives_again(const struct keeper *k)
+{
+	return k->failure.code && k->ready && !k->killed && !k->stopping &&
+	       k->options->vm->restart == SPEC_RESTART_ON_FAILURE;
+}
+
+static int keep(struct keeper *k, struct error *err)
+{
+	for (;;) {
+		live(k);
+		if (k->reload) {
+			child_destroy(&k->supervisor);
+			keeper_dismiss(k);
+			close_fd(&k->control_fd);
+			close_fd(&k->console_fd);
+			rundir_release(&k->run);
+			return KEEPER_AGAIN;
+		}
+		if (!lives_again(k))
+			break;
+		keeper_dismiss(k);
+		pause_life(k);
+		if (k->killed || k->stopping)
+			break;
+	}
+	close_fd(&k->control_fd);
+	close_fd(&k->console_fd);
+	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
+	/* Who asked for the end hears of it when all is gone. */
+	keeper_dismiss(k);
+	if (!k->failure.code)
+		return 0;
+	*err = k->failure;
+	return -k->failure.code;
+}
+
+int keeper_run(const struct keeper_options *options, struct error *err)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+	int rc;
+
+	if (!k)
+		return error_oom(err);
+	*k = (struct keeper){
+		.options = options,
+		.run = RUNDIR_INIT,
+		.control_fd = -1,
+		.console_fd = -1,
+		.supervisor = CHILD_INIT,
+		.channel = -1,
+	};
+	signals_block();
+	host_probe(&k->host);
+	rc = rundir_acquire(options->paths, PATHS_VM, options->vm->name, &k->run, err);
+	if (rc == 0)
+		rc = keep(k, err);
+	rc = error_wrap_if(err, rc, "vm '%s'", options->vm->name);
+	if (!k->ready)
+		ready_tell(options->ready_fd, err);
+	host_free(&k->host);
+	free(k);
+	return rc;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper's own state, shared by keeper.c (life and death of the machine),
+ * keeper_words.c (what the supervisor says) and keeper_child.c (its own life). */
+#ifndef HV_VMM_KEEPER_PRIVATE_H
+#define HV_VMM_KEEPER_PRIVATE_H
+
+#include "base/error.h"
+#include "vmm/host.h"
+#include "vmm/keeper.h"
+#include "vmm/resources.h"
+#include "vmm/rundir.h"
+#include "vmm/states.h"
+#include "vmm/vm_messages.h"
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+struct keeper {
+	const struct keeper_options *options;
+	struct host host;
+	struct rundir run;
+	struct resources res;
+	int control_fd, console_fd; /* listening; they outlast a supervisor */
+	sd_event *event; /* of this life of the machine */
+	sd_event_source *qemu_source, *swtpm_source, *end_timer;
+
+	/* Of the machine, as its supervisor told last. */
+	enum vm_state state;
+	enum vm_reason reason;
+	bool agent_open;
+	uint64_t started; /* seconds since the epoch */
+
+	bool adopted; /* QEMU is not a child of ours */
+	bool running_once; /* the guest has run: no roll-back any more */
+	bool ready; /* whoever started us was told */
+	bool killed; /* somebody wants it ended at once */
+	bool stopping; /* we were asked to stop */
+	bool reload; /* start anew, the guest runs on */
+	bool over; /* QEMU has ended and its last words were told */
+	int qemu_status; /* as waitpid()'s, once it has ended */
+	struct error failure; /* why it crashed or did not start; code 0: it did not */
+
+	/* Restarts of the machine. */
+	unsigned failures; /* in a row */
+	uint64_t life_usec; /* when this life began */
+
+	/* The supervisor. */
+	struct child supervisor;
+	int channel; /* our end; -1: there is none */
+	sd_event_source *channel_source, *supervisor_source, *watchdog, *again_timer;
+	unsigned respawns; /* since respawns_usec */
+	uint64_t respawns_usec;
+	uint64_t watchdog_usec; /* 0: systemd does not watch us */
+	bool pinged; /* and it has not answered yet */
+};
+
+/* keeper.c */
+void keeper_write_status(struct keeper *k);
+void keeper_kill(struct keeper *k); /* the machine, at once; the rest follows by events */
+void keeper_fail(struct keeper *k, const struct error *why); /* crashed: kill */
+void keeper_ready(struct keeper *k); /* the guest runs */
+void keeper_reload(struct keeper *k); /* the program starts anew, the guest runs on */
+void keeper_over(struct keeper *k); /* leaves the loop: nothing more is to be heard */
+json_t *keeper_describe(struct keeper *k); /* the status object */
+
+/* keeper_words.c */
+/* Does what the supervisor says. -EPROTO: it says what it must not. */
+int keeper_hear(struct keeper *k, const struct vm_message *m, struct error *err);
+/* Tells it something; nothing where there is none. */
+void keeper_tell(struct keeper *k, struct vm_message m, const char *text, int fd);
+
+/* keeper_child.c */
+int keeper_spawn(struct keeper *k, struct error *err);
+/* Stops looking at it: the loop is over. */
+void keeper_unwatch(struct keeper *k);
+/* Lets it end by itself, for it answers who waits, and ends it when it does not. */
+void keeper_dismiss(struct keeper *k);
+
+#endif
