@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,8 @@ static void build_command(const struct paths *paths, enum paths_kind kind, const
 	strv_add(argv, name);
 	strv_addf(env, "HV_STATE=%s", paths->state);
 	strv_addf(env, "HV_RUN=%s", paths->run);
+	if (secure_getenv("HV_GROUP"))
+		strv_addf(env, "HV_GROUP=%s", secure_getenv("HV_GROUP"));
 	strv_add(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	strv_add(env, "LC_ALL=C.UTF-8");
 }

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "qmp/splitter.h"
 #include "vmm/json.h"
+#include "vmm/peer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -62,6 +63,7 @@ struct control_server {
 	sd_event *event;
 	sd_event_source *source;
 	int fd;
+	gid_t group; /* whose members may act */
 	json_t *version;
 	struct control_handlers handlers;
 	struct control_client *clients;
@@ -201,6 +203,11 @@ void control_fail(struct control_call *call, const char *class, const char *desc
 unsigned control_call_client(const struct control_call *call)
 {
 	return call->client_number;
+}
+
+int control_call_socket(const struct control_call *call)
+{
+	return call->client ? call->client->fd : -1;
 }
 
 static void client_dispatch(struct control_client *c, const char *command, json_t *request)
@@ -382,18 +389,19 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 {
 	static const char full[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
 				   "\"too many clients of the control socket\"}}\r\n";
+	static const char refused[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+				      "\"" PEER_REFUSED "\"}}\r\n";
 	struct control_server *server = userdata;
 	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
 
 	(void)source;
 	(void)revents;
 	if (fd < 0)
 		return 0;
-	if (fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid()) {
-		log_warning("a client of user %u was refused at the control socket", uid);
+	if (!peer_is_allowed(fd, server->group)) {
+		log_warning("a client that is neither root nor of the group was refused at the "
+			    "control socket");
+		(void)send(fd, refused, sizeof(refused) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;
 	}
 	if (server->n_clients >= CLIENTS_MAX) {
@@ -420,6 +428,7 @@ int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 	*server = (struct control_server){
 		.event = sd_event_ref(event),
 		.fd = listen_fd,
+		.group = PEER_NO_GROUP,
 		.version = greeting_version,
 		.handlers = *handlers,
 	};
@@ -430,6 +439,11 @@ int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 	}
 	*ret_server = server;
 	return 0;
+}
+
+void control_server_allow(struct control_server *server, gid_t group)
+{
+	server->group = group;
 }
 
 void control_server_set_version(struct control_server *server, json_t *greeting_version)

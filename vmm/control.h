@@ -6,7 +6,7 @@
  *
  * Bounds: 64 clients, a request of 1 MiB, 256 requests in flight per client,
  * 8 MiB of unread output per client: one that passes a bound is dropped and
- * told why. Only root may connect.
+ * told why. Who may connect is said in vmm/peer.h.
  */
 #ifndef HV_VMM_CONTROL_H
 #define HV_VMM_CONTROL_H
@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 struct error;
@@ -40,6 +41,9 @@ int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 		       const struct control_handlers *handlers, struct control_server **ret_server,
 		       struct error *err);
 
+/* Members of that group may act, too; before, root alone. */
+void control_server_allow(struct control_server *server, gid_t group);
+
 /* Writes what is queued, for at most one second, then closes everything.
  * Unanswered calls are freed. Accepts NULL. */
 void control_server_free(struct control_server *server);
@@ -55,6 +59,9 @@ bool control_server_is_busy(const struct control_server *server);
 
 /* A number that names the calling client for good. */
 unsigned control_call_client(const struct control_call *call);
+
+/* The calling client's socket, borrowed; -1 where it has gone. */
+int control_call_socket(const struct control_call *call);
 
 /* Answers and frees the call. result is stolen; NULL stands for {}. */
 void control_reply(struct control_call *call, json_t *result);

@@ -7,21 +7,43 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "vmm/json.h"
+#include "vmm/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define LOCK_FILE "lock"
 #define STATUS_FILE "status.json"
 
 enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100 };
 
+/* What is made in the folder belongs to its group from birth; what members may
+ * do with it is a matter of its own mode. */
+static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
+{
+	int rc;
+
+	if (group == PEER_NO_GROUP)
+		rc = fchmod(dirfd, 0700);
+	else
+		rc = fchown(dirfd, (uid_t)-1, group) < 0 || fchmod(dirfd, 02750) < 0 ||
+				     fchown(lockfd, (uid_t)-1, group) < 0 ||
+				     fchmod(lockfd, 0640) < 0
+			     ? -1
+			     : 0;
+	return rc < 0 ? error_errno(err, errno, "open the run folder to its group") : 0;
+}
+
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
 		   struct rundir *ret_dir, struct error *err)
 {
-	int rc = -EAGAIN;
+	gid_t group;
+	int rc = peer_group(&group, err);
 
+	if (rc < 0)
+		return rc;
 	/* A supervisor that ends removes the folder under us: then again. */
 	for (int i = 0; i < ACQUIRE_TRIES; i++) {
 		cleanup_close int dirfd = -1;
@@ -33,7 +55,13 @@ int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *
 		if (rc == 0)
 			rc = file_lock(dirfd, LOCK_FILE, &lockfd, err);
 		if (rc == 0) {
-			*ret_dir = (struct rundir){.dirfd = steal_fd(&dirfd), .lockfd = lockfd};
+			rc = open_to_group(dirfd, lockfd, group, err);
+			if (rc < 0) {
+				close_fd(&lockfd);
+				return rc;
+			}
+			*ret_dir = (struct rundir){
+				.dirfd = steal_fd(&dirfd), .lockfd = lockfd, .group = group};
 			return 0;
 		}
 		if (rc == -EWOULDBLOCK)
@@ -77,7 +105,7 @@ int rundir_write_status(const struct rundir *dir, json_t *status, struct error *
 
 	if (!text)
 		return error_oom(err);
-	return file_write_volatile(dir->dirfd, STATUS_FILE, text, strlen(text), 0600, err);
+	return file_write_volatile(dir->dirfd, STATUS_FILE, text, strlen(text), 0640, err);
 }
 
 json_t *rundir_own_status(const struct rundir *dir)

@@ -10,11 +10,13 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct error;
 
 struct rundir {
 	int dirfd, lockfd; /* -1: none */
+	gid_t group; /* whose members may act (vmm/peer.h) */
 };
 
 #define RUNDIR_INIT                       \
@@ -22,7 +24,7 @@ struct rundir {
 		.dirfd = -1, .lockfd = -1 \
 	}
 
-/* Makes the folder and takes the lock. -EALREADY where another supervisor
+/* Makes the folder, opens it to the group, and takes the lock. -EALREADY where another supervisor
  * holds it. What an earlier one left in the folder stays. */
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
 		   struct rundir *ret_dir, struct error *err);
@@ -34,7 +36,7 @@ void rundir_remove(struct rundir *dir, const struct paths *paths, enum paths_kin
 /* Lets go of the lock and leaves the folder as it is. */
 void rundir_release(struct rundir *dir);
 
-/* Replaces status.json by text. */
+/* Replaces status.json, which the group may read. */
 int rundir_write_status(const struct rundir *dir, json_t *status, struct error *err);
 
 /* What the supervisor before us wrote last; NULL: nothing. The caller's
