@@ -3,10 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "vmm/console_log.h"
+#include "vmm/peer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -131,17 +131,19 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *us
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
 {
 	static const char full[] = "[hv: too many viewers of this console]\r\n";
+	static const char refused[] = "[hv: " PEER_REFUSED "]\r\n";
 	struct console *c = userdata;
 	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct viewer *v;
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
 
 	(void)source;
 	(void)revents;
-	if (fd < 0 || fd_peer(fd, &uid, &gid, &pid, NULL) < 0 || uid != geteuid())
+	if (fd < 0)
 		return 0;
+	if (!peer_is_allowed(fd, c->handlers.group)) {
+		(void)send(fd, refused, sizeof(refused) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return 0;
+	}
 	if (c->n_viewers >= VIEWERS_MAX) {
 		(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;

@@ -12,6 +12,7 @@
 #define HV_VMM_CONSOLE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 struct error;
@@ -21,6 +22,7 @@ struct console_handlers {
 	/* The log has reached its bound; it is told again after as much again. */
 	void (*log_full)(void *arg);
 	void *arg;
+	gid_t group; /* who may look and type (vmm/peer.h) */
 };
 
 /* Takes over serial_fd (connected to QEMU) and listen_fd. log_bytes: what the log

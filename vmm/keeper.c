@@ -21,13 +21,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "tpm/swtpm.h"
 #include "vmm/adopt.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
+#include "vmm/peer.h"
 #include "vmm/ready.h"
 #include "vmm/signals.h"
 #include "vmm/vm_status.h"
@@ -120,6 +120,9 @@ void keeper_ready(struct keeper *k)
 	bool first = !k->ready;
 
 	k->ready = k->running_once = true;
+	if (k->state == VM_STATE_STARTING)
+		k->state = VM_STATE_RUNNING;
+	keeper_write_status(k);
 	if (first)
 		ready_tell(k->options->ready_fd, NULL);
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=running", (int)getpid());
@@ -270,9 +273,9 @@ static int listen_sockets(struct keeper *k, struct error *err)
 	int rc = 0;
 
 	if (k->control_fd < 0)
-		rc = fd_listen_unix(k->run.dirfd, NAME_QMP, 0600, &k->control_fd, err);
+		rc = peer_listen(k->run.dirfd, NAME_QMP, k->run.group, &k->control_fd, err);
 	if (rc == 0 && k->console_fd < 0)
-		rc = fd_listen_unix(k->run.dirfd, NAME_CONSOLE, 0600, &k->console_fd, err);
+		rc = peer_listen(k->run.dirfd, NAME_CONSOLE, k->run.group, &k->console_fd, err);
 	return rc;
 }
 

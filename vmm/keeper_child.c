@@ -230,6 +230,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.adopted = k->running_once,
 		.status_known = !k->adopted,
 		.wants_machine = !k->res.pins.machine && !k->options->vm->machine,
+		.group = k->run.group,
 		.log_bytes = console_log_size(k->res.state_dirfd),
 	};
 	struct owner owner;

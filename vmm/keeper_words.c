@@ -43,6 +43,7 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 	k->reason = m->reason;
 	k->agent_open = m->agent_open;
 	keeper_write_status(k);
+	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_NOTED}, NULL, -1);
 	return 0;
 }
 

@@ -24,10 +24,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { NOTED_MS = 2000 };
 
 void supervisor_tell(struct supervisor *s, struct vm_message m, const char *text)
 {
@@ -47,16 +50,6 @@ json_t *supervisor_status(struct supervisor *s)
 	(void)json_object_set_new(status, "reason", reason ? json_string(reason) : json_null());
 	(void)json_object_set_new(status, "agent", json_boolean(s->agent_open));
 	return status;
-}
-
-void supervisor_tell_state(struct supervisor *s)
-{
-	supervisor_tell(s,
-			(struct vm_message){.word = KEEPER_STATE,
-					    .number = s->state,
-					    .reason = s->reason,
-					    .agent_open = s->agent_open},
-			NULL);
 }
 
 void supervisor_event(struct supervisor *s, enum vm_event event)
@@ -199,6 +192,14 @@ static void hear_ping(struct supervisor *s, const struct vm_message *m, int fd)
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_PONG}, NULL);
 }
 
+/* Too late: nobody waits for it any more. */
+static void hear_noted(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)s;
+	(void)m;
+	(void)fd;
+}
+
 static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const struct vm_message *m,
 						  int fd) = {
 	[SUPERVISOR_SEALED] = hear_sealed,
@@ -208,31 +209,79 @@ static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const st
 	[SUPERVISOR_QEMU_ENDED] = hear_qemu_ended,
 	[SUPERVISOR_GONE] = hear_gone,
 	[SUPERVISOR_PING] = hear_ping,
+	[SUPERVISOR_NOTED] = hear_noted,
 };
+
+/* Receives one message; false where there is none now. */
+static bool receive(struct vm_message *ret_m, int *ret_fd)
+{
+	int rc = channel_receive(SUPERVISOR_FD_CHANNEL, ret_m, sizeof(*ret_m), ret_fd, NULL);
+
+	if (rc == -EAGAIN)
+		return false;
+	/* Not even last words: who waits is told nothing that is not so. */
+	if (rc <= 0 || ret_m->word >= SUPERVISOR_WORD_COUNT)
+		_exit(1);
+	return true;
+}
 
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct supervisor *s = userdata;
 	struct vm_message m;
 	int passed = -1;
-	int rc = channel_receive(fd, &m, sizeof(m), &passed, NULL);
 
 	(void)source;
+	(void)fd;
 	(void)revents;
-	if (rc == -EAGAIN)
-		return 0;
-	if (rc <= 0 || m.word >= SUPERVISOR_WORD_COUNT) {
-		/* Not even last words: who waits is told nothing that is not so. */
-		_exit(1);
-	}
-	words[m.word](s, &m, passed);
+	if (receive(&m, &passed))
+		words[m.word](s, &m, passed);
 	return 0;
 }
 
-/* -1 for what this machine does not have. */
-static int given(int fd)
+static int on_stash(sd_event_source *source, void *userdata)
 {
-	return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
+	struct supervisor *s = userdata;
+	size_t n = s->n_stash;
+
+	(void)source;
+	s->stash_source = sd_event_source_disable_unref(s->stash_source);
+	s->n_stash = 0;
+	for (size_t i = 0; i < n; i++)
+		words[s->stash[i].word](s, &s->stash[i], s->stash_fds[i]);
+	return 0;
+}
+
+/* The keeper answers at once, for it never waits for us. What else it says
+ * meanwhile is heard afterwards, in its order. */
+static void await_noted(struct supervisor *s)
+{
+	struct pollfd p = {.fd = SUPERVISOR_FD_CHANNEL, .events = POLLIN};
+
+	while (s->n_stash < STASH_MAX && poll(&p, 1, NOTED_MS) > 0) {
+		struct vm_message *m = &s->stash[s->n_stash];
+
+		if (!receive(m, &s->stash_fds[s->n_stash]))
+			continue;
+		if (m->word == SUPERVISOR_NOTED)
+			break;
+		s->n_stash++;
+	}
+	if (s->n_stash && !s->stash_source)
+		(void)sd_event_add_defer(s->event, &s->stash_source, on_stash, s);
+}
+
+/* When this returns, whoever reads the status file sees it: a client that is
+ * answered afterwards finds what it was told. */
+void supervisor_tell_state(struct supervisor *s)
+{
+	supervisor_tell(s,
+			(struct vm_message){.word = KEEPER_STATE,
+					    .number = s->state,
+					    .reason = s->reason,
+					    .agent_open = s->agent_open},
+			NULL);
+	await_noted(s);
 }
 
 static void on_log_full(void *arg)
@@ -242,14 +291,16 @@ static void on_log_full(void *arg)
 
 static int serve_machine(struct supervisor *s, struct error *err)
 {
-	const struct console_handlers handlers = {.log_full = on_log_full, .arg = s};
+	const struct console_handlers handlers = {
+		.log_full = on_log_full,
+		.arg = s,
+		.group = s->start->group,
+	};
 	int rc;
 
-	rc = last_words_init(&s->qemu_words, s->event, "qemu", given(SUPERVISOR_FD_QEMU_STDERR),
-			     err);
+	rc = last_words_init(&s->qemu_words, s->event, "qemu", s->stderr_fds[0], err);
 	if (rc == 0)
-		rc = last_words_init(&s->swtpm_words, s->event, "swtpm",
-				     given(SUPERVISOR_FD_SWTPM_STDERR), err);
+		rc = last_words_init(&s->swtpm_words, s->event, "swtpm", s->stderr_fds[1], err);
 	if (rc == 0)
 		rc = console_new(s->event, SUPERVISOR_FD_SERIAL, SUPERVISOR_FD_CONSOLE,
 				 s->start->log_bytes, &handlers, &s->console, err);
@@ -275,6 +326,8 @@ static int serve(struct supervisor *s, struct error *err)
 				json_pack("{s:{s:i s:i s:i} s:s}", "qemu", "micro", 0, "minor", 0,
 					  "major", 0, "package", "hvup " HV_VERSION),
 				&handlers, &s->control, err);
+	if (rc == 0)
+		control_server_allow(s->control, s->start->group);
 	if (rc == 0 && s->state != VM_STATE_CRASHED)
 		rc = serve_machine(s, err);
 	if (rc == 0) {
@@ -283,6 +336,21 @@ static int serve(struct supervisor *s, struct error *err)
 			(void)error_errno(err, -rc, "event loop");
 	}
 	return rc;
+}
+
+/* -1 for what this machine does not have. */
+static int given(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
+}
+
+/* Before anything is opened that might take a number that is free. */
+static void take_stock(struct supervisor *s)
+{
+	s->stderr_fds[0] = given(SUPERVISOR_FD_QEMU_STDERR);
+	s->stderr_fds[1] = given(SUPERVISOR_FD_SWTPM_STDERR);
+	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++)
+		s->disk_fds[i] = given(SUPERVISOR_FD_DISKS + i);
 }
 
 int supervisor_main(void *arg)
@@ -299,6 +367,7 @@ int supervisor_main(void *arg)
 	};
 
 	(void)prctl(PR_SET_NAME, "hv-supervisor");
+	take_stock(&s);
 	if (serve(&s, &err) < 0) {
 		log_error("vm '%s': supervisor: %s", s.vm->name, err.text);
 		return 1;

@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The numbers of its descriptors; what a machine does not have is not open. */
 enum supervisor_fd {
@@ -36,6 +37,7 @@ struct supervisor_start {
 	bool adopted; /* its guest runs already */
 	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
+	gid_t group; /* whose members may act, as root may (vmm/peer.h) */
 	uint64_t log_bytes; /* what the console's log holds */
 };
 

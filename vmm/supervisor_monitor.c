@@ -32,12 +32,12 @@ static void on_resumed(json_t *result, const char *class, const struct error *er
 		log_warning("vm '%s': resume: %s", s->vm->name, err->text);
 }
 
-static bool disks_have_space(void)
+static bool disks_have_space(const struct supervisor *s)
 {
 	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++) {
 		struct statvfs fs;
 
-		if (fstatvfs(SUPERVISOR_FD_DISKS + i, &fs) == 0 &&
+		if (s->disk_fds[i] >= 0 && fstatvfs(s->disk_fds[i], &fs) == 0 &&
 		    (uint64_t)fs.f_bavail * fs.f_frsize < SPACE_NEEDED_BYTES &&
 		    fs.f_bavail < fs.f_blocks / SPACE_NEEDED_PART)
 			return false;
@@ -54,7 +54,7 @@ static int on_space_timer(sd_event_source *source, uint64_t usec, void *userdata
 	(void)usec;
 	if (s->state != VM_STATE_PAUSED || s->reason != VM_REASON_DISK_FULL || !s->qmp)
 		return 0;
-	if (disks_have_space()) {
+	if (disks_have_space(s)) {
 		log_info("vm '%s': there is space again", s->vm->name);
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, on_resumed, s, NULL);
 		return 0;
@@ -179,9 +179,9 @@ static void on_running(json_t *result, const char *class, const struct error *er
 		return;
 	}
 	s->running_once = true;
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 	if (s->state == VM_STATE_STARTING)
 		supervisor_event(s, VM_EVENT_RUNS);
-	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 }
 
 void supervisor_sealed(struct supervisor *s)

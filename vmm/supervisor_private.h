@@ -19,13 +19,18 @@
 
 #include <systemd/sd-event.h>
 
-enum { STOP_WAITERS_MAX = 64 };
+enum { STOP_WAITERS_MAX = 64, STASH_MAX = 16 };
 
 struct supervisor {
 	const struct supervisor_start *start;
 	const struct spec_vm *vm;
+	int stderr_fds[2]; /* of QEMU and swtpm; -1: not there, as below */
+	int disk_fds[SUPERVISOR_DISKS_MAX];
 	sd_event *event;
-	sd_event_source *channel_source, *drained_source;
+	sd_event_source *channel_source, *drained_source, *stash_source;
+	struct vm_message stash[STASH_MAX]; /* came while another was waited for */
+	int stash_fds[STASH_MAX];
+	size_t n_stash;
 	enum vm_state state;
 	enum vm_reason reason;
 	bool running_once; /* the guest has run */

@@ -19,7 +19,7 @@ struct error;
 
 /* The supervisor to the keeper. */
 enum keeper_word {
-	KEEPER_STATE, /* number: enum vm_state; reason; agent_open */
+	KEEPER_STATE, /* number: enum vm_state; reason; agent_open (SUPERVISOR_NOTED) */
 	KEEPER_MACHINE, /* text: the machine type that QEMU chose, to be pinned */
 	KEEPER_ANSWERED, /* QEMU has answered: its start is over (SUPERVISOR_SEALED) */
 	KEEPER_RUNS, /* the guest runs */
@@ -42,6 +42,7 @@ enum supervisor_word {
 	SUPERVISOR_QEMU_ENDED, /* number: status; say KEEPER_ENDED when all is read */
 	SUPERVISOR_GONE, /* everything is gone: answer who waits, and end */
 	SUPERVISOR_PING,
+	SUPERVISOR_NOTED, /* answers KEEPER_STATE: whoever looks now sees it */
 	SUPERVISOR_WORD_COUNT
 };
 
