@@ -1,22 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asking the guest agent to shut the guest down. The agent is the guest's: it
- * may say anything, or nothing. Its answer is read and thrown away within a
- * bound; whether the guest ends is seen elsewhere.
+ * The guest agent on an sd-event loop: qmp/agent.h with its socket and its
+ * deadlines. The agent is the guest's; no wait for it is without an end.
  */
 #ifndef HV_VMM_AGENT_H
 #define HV_VMM_AGENT_H
+
+#include "qmp/agent.h"
 
 #include <systemd/sd-event.h>
 
 struct error;
 struct agent;
 
+/* Takes over fd, connected to the agent's channel. Sends nothing yet. */
+int agent_new(sd_event *event, int fd, struct agent **ret_agent, struct error *err);
+
+/* Calls that wait are completed with -ECANCELED first. Accepts NULL. */
+void agent_free(struct agent *agent);
+
 /*
- * Takes over fd, connected to the agent's channel, and sends guest-shutdown
- * behind a delimiter that resets the agent's parser. Never blocks.
+ * One call; as many as qmp/agent.h takes may wait, each is sent when the one
+ * before was answered. args is stolen, also on failure. timeout_ms counts from
+ * now, 0: for ever. reply as there, and -ETIMEDOUT; -ECONNRESET where the
+ * channel was closed. May free the agent. Never called from within agent_call().
  */
-int agent_shutdown(sd_event *event, int fd, struct agent **ret_agent, struct error *err);
-void agent_free(struct agent *agent); /* accepts NULL */
+int agent_call(struct agent *agent, const char *command, json_t *args, uint64_t timeout_ms,
+	       qmp_agent_reply_fn reply, void *arg, struct error *err);
+
+/*
+ * Asks the guest to power off: a sync first, which an agent that lives answers
+ * at once, then guest-shutdown, which one that obeys does not answer at all.
+ * failed is called at most once, not from within: no sync in time, or the agent
+ * refuses. Takes over fd, also on failure; the agent is freed by the caller.
+ */
+typedef void (*agent_failed_fn)(const struct error *why, void *arg);
+int agent_shutdown(sd_event *event, int fd, agent_failed_fn failed, void *arg,
+		   struct agent **ret_agent, struct error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Orderly shutdown: the guest is asked, by its agent where one has its port
- * open, else by the power button. It has until the deadline; then it is ended
- * where the caller said so, and left running where not.
+ * open and answers, else by the power button. It has until the deadline; then
+ * it is ended where the caller said so, and left running where not.
  */
 #include "vmm/supervisor_private.h"
 
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -76,21 +77,29 @@ static int on_press_again(sd_event_source *source, uint64_t usec, void *userdata
 	return 0;
 }
 
+static void on_agent_failed(const struct error *why, void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->state != VM_STATE_STOPPING || s->ends)
+		return;
+	log_warning("vm '%s': guest agent: %s; the power button is pressed instead", s->vm->name,
+		    why->text);
+	press_power_button(s);
+}
+
 void supervisor_stop_by_agent(struct supervisor *s, int fd, const char *why)
 {
 	struct error err = ERROR_INIT;
-	int rc = -1;
 
 	agent_free(s->agent);
 	s->agent = NULL;
-	if (fd >= 0) {
-		rc = agent_shutdown(s->event, fd, &s->agent, &err);
-		why = err.text;
-	}
-	if (rc == 0)
-		return;
-	log_warning("vm '%s': guest agent: %s", s->vm->name, why);
-	press_power_button(s);
+	if (fd < 0)
+		(void)error_set(&err, ENOTCONN, "%s", why);
+	else
+		(void)agent_shutdown(s->event, fd, on_agent_failed, s, &s->agent, &err);
+	if (err.code)
+		on_agent_failed(&err, s);
 }
 
 void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
