@@ -74,13 +74,69 @@ static int size_of(int fd, const struct stat *st, uint64_t *ret_bytes, struct er
 		       : 0;
 }
 
+/* The first len bytes; what there is of them. */
+static int read_start(int fd, uint8_t *buf, size_t len, size_t *ret_len, struct error *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, buf + done, len - done, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "read the image");
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*ret_len = done;
+	return 0;
+}
+
+/* A file that a header names is anybody's: QEMU would open it for the guest. */
+static int refuse_backing(const char *backing, struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, backing, strlen(backing), false);
+	return error_set(err, EINVAL,
+			 "qcow2: the image names a backing file, '%s', which is not followed "
+			 "(qemu-img rebase -b '' folds it in)",
+			 shown.data ? shown.data : "");
+}
+
+static int examine_qcow2(int fd, uint64_t file_bytes, uint64_t *ret_virtual_bytes,
+			 struct error *err)
+{
+	cleanup_free uint8_t *start = NULL;
+	uint8_t header[QCOW2_HEADER_BYTES];
+	struct qcow2_info info;
+	size_t len, want;
+	int rc;
+
+	rc = read_start(fd, header, sizeof(header), &len, err);
+	if (rc < 0)
+		return rc;
+	want = qcow2_want_bytes(header, len);
+	start = malloc(want ? want : 1);
+	if (!start)
+		return error_oom(err);
+	rc = read_start(fd, start, want, &len, err);
+	if (rc == 0)
+		rc = qcow2_parse(start, len, file_bytes, &info, err);
+	if (rc == 0 && info.backing[0])
+		rc = refuse_backing(info.backing, err);
+	if (rc == 0)
+		*ret_virtual_bytes = info.virtual_bytes;
+	return rc;
+}
+
 int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err)
 {
 	struct disk_info info = {.format = want};
-	uint8_t header[QCOW2_HEADER_BYTES];
 	uint64_t file_bytes;
 	struct stat st;
-	ssize_t n;
 	int rc;
 
 	if (fstat(fd, &st) < 0)
@@ -92,10 +148,7 @@ int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, stru
 	info.in_use = is_in_use(fd);
 	info.virtual_bytes = file_bytes;
 	if (want == DISK_FORMAT_QCOW2) {
-		n = pread(fd, header, sizeof(header), 0);
-		if (n < 0)
-			return error_errno(err, errno, "read the image");
-		rc = qcow2_parse(header, (size_t)n, file_bytes, &info.virtual_bytes, err);
+		rc = examine_qcow2(fd, file_bytes, &info.virtual_bytes, err);
 		if (rc < 0)
 			return rc;
 	}

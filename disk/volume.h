@@ -23,8 +23,9 @@ struct disk_info {
 };
 
 /*
- * Looks at an open image. want is what the configuration says. A qcow2 header
- * is checked as in disk/qcow2.h.
+ * Looks at an open image. want is what the configuration says, and is never
+ * guessed: a raw image stays raw whatever it begins with. A qcow2 header is
+ * checked as in disk/qcow2.h, and one that names a backing file is refused.
  */
 int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err);
 

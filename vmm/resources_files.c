@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "disk/volume.h"
+#include "vmm/inspect.h"
 #include "vmm/names.h"
 #include "vmm/resources.h"
 
@@ -80,20 +81,50 @@ static int open_boot_file(const char *key, const char *path, int *ret_fd, struct
 	return 0;
 }
 
+/* What was looked at by its path before may be another file by now: QEMU gets
+ * no descriptor that was not looked at itself. */
+static int open_image(const char *path, enum disk_format format, bool read_only, int *ret_fd,
+		      struct error *err)
+{
+	cleanup_close int fd = -1;
+	struct disk_info info;
+	int rc;
+
+	rc = disk_open(path, read_only, &fd, err);
+	if (rc == 0)
+		rc = error_wrap_if(err, disk_examine(fd, format, &info, err), "'%s'", path);
+	if (rc == 0)
+		*ret_fd = steal_fd(&fd);
+	return rc;
+}
+
 static int open_images(struct resources *r, struct error *err)
 {
 	const struct spec_vm *vm = r->vm;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
-		rc = error_wrap_if(
-			err,
-			disk_open(vm->disks[i].path, vm->disks[i].read_only, &r->disk_fds[i], err),
-			"disk '%s'", vm->disks[i].name);
+		rc = error_wrap_if(err,
+				   open_image(vm->disks[i].path, inspect_format(&vm->disks[i]),
+					      vm->disks[i].read_only, &r->disk_fds[i], err),
+				   "disk '%s'", vm->disks[i].name);
 	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
 		rc = error_wrap_if(err, disk_open(vm->cdroms[i].path, true, &r->cdrom_fds[i], err),
 				   "cdroms");
 	return rc;
+}
+
+/* The guest's firmware writes to it, and a QEMU that the guest has taken over
+ * may leave any header in it for the next start. */
+static int open_nvram(struct resources *r, struct error *err)
+{
+	struct disk_info info;
+
+	r->vars_fd = openat(r->state_dirfd, NAME_NVRAM, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (r->vars_fd < 0)
+		return error_errno(err, errno, "open the NVRAM");
+	return error_wrap_if(err, disk_examine(r->vars_fd, DISK_FORMAT_QCOW2, &info, err),
+			     "NVRAM '%s' (moved away, it is made anew)", NAME_NVRAM);
 }
 
 static int open_firmware(struct resources *r, struct error *err)
@@ -101,12 +132,16 @@ static int open_firmware(struct resources *r, struct error *err)
 	int rc = 0;
 
 	if (r->firmware.code) {
-		rc = open_file("firmware", r->firmware.code, &r->code_fd, err);
+		rc = error_wrap_if(
+			err,
+			open_image(r->firmware.code,
+				   r->firmware.code_qcow2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW,
+				   true, &r->code_fd, err),
+			"firmware");
+		if (rc == 0)
+			rc = open_nvram(r, err);
 		if (rc < 0)
 			return rc;
-		r->vars_fd = openat(r->state_dirfd, NAME_NVRAM, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (r->vars_fd < 0)
-			return error_errno(err, errno, "open the NVRAM");
 	}
 	if (r->vm->kernel)
 		rc = open_boot_file("kernel", r->vm->kernel, &r->kernel_fd, err);
