@@ -94,6 +94,15 @@ static bool decode_file(json_t *file, char **ret_path, bool *ret_qcow2)
 	return *ret_path != NULL;
 }
 
+/* jansson quotes what it stumbled over. */
+static int fail_syntax(const json_error_t *fault, struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, fault->text, strlen(fault->text), false);
+	return error_set(err, EINVAL, "line %d: %s", fault->line, shown.data ? shown.data : "");
+}
+
 int firmware_match(const char *text, size_t len, const struct firmware_want *want,
 		   struct firmware_found *ret_found, struct strbuf *why, struct error *err)
 {
@@ -103,7 +112,7 @@ int firmware_match(const char *text, size_t len, const struct firmware_want *wan
 	const char *reason;
 
 	if (!root)
-		return error_set(err, EINVAL, "line %d: %s", fault.line, fault.text);
+		return fail_syntax(&fault, err);
 	mapping = json_object_get(root, "mapping");
 	reason = misfit(root, want);
 	if (!reason &&

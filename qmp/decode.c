@@ -58,12 +58,43 @@ static void widen(struct strbuf *into, const char *p, const char *end)
 	strbuf_add(into, from, (size_t)(end - from));
 }
 
+/* jansson quotes what it stumbled over: the peer's own bytes. */
+static int fail_syntax(const json_error_t *fault, struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, fault->text, strlen(fault->text), false);
+	return error_set(err, EPROTO, "the peer sent what is not JSON (column %d: %s)",
+			 fault->column, shown.data ? shown.data : "");
+}
+
+/* Each value costs about a hundred bytes of memory and may be told in two. */
+static bool has_too_many_values(const char *p, size_t len)
+{
+	bool in_string = false;
+	size_t n = 0;
+
+	for (const char *end = p + len; p < end; p++) {
+		if (in_string && *p == '\\')
+			p++;
+		else if (*p == '"')
+			in_string = !in_string;
+		else if (!in_string && (*p == ',' || *p == '[' || *p == '{'))
+			n++;
+	}
+	return n > QMP_VALUES_MAX;
+}
+
 int qmp_decode(const char *line, size_t len, json_t **ret_message, struct error *err)
 {
 	cleanup_strbuf struct strbuf widened = {0};
 	json_error_t fault;
-	json_t *message = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
+	json_t *message;
 
+	if (has_too_many_values(line, len))
+		return error_set(err, EPROTO, "the peer sent more than %d values at once",
+				 QMP_VALUES_MAX);
+	message = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
 	if (!message && json_error_code(&fault) == json_error_numeric_overflow) {
 		widen(&widened, line, line + len);
 		if (widened.failed)
@@ -71,8 +102,7 @@ int qmp_decode(const char *line, size_t len, json_t **ret_message, struct error 
 		message = json_loadb(widened.data, widened.len, JSON_REJECT_DUPLICATES, &fault);
 	}
 	if (!message)
-		return error_set(err, EPROTO, "the peer sent what is not JSON (column %d: %s)",
-				 fault.column, fault.text);
+		return fail_syntax(&fault, err);
 	if (!json_is_object(message)) {
 		json_decref(message);
 		return error_set(err, EPROTO, "the peer sent JSON that is not an object");

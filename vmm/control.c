@@ -275,17 +275,18 @@ static void client_handle_request(struct control_client *c, json_t *request)
 
 static void client_handle_value(struct control_client *c, const char *text, size_t len)
 {
+	cleanup_strbuf struct strbuf desc = {0};
 	cleanup_json json_t *request = NULL;
 	json_error_t fault;
-	char desc[256];
 
 	request = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
 	if (request) {
 		client_handle_request(c, request);
 	} else {
-		(void)str_format(desc, sizeof(desc), "JSON parse error at column %d: %s",
-				 fault.column, fault.text);
-		client_send_error(c, NULL, "GenericError", desc);
+		/* It quotes the request, and may cut a character in two. */
+		strbuf_addf(&desc, "JSON parse error at column %d: ", fault.column);
+		strbuf_add_printable(&desc, fault.text, strlen(fault.text), false);
+		client_send_error(c, NULL, "GenericError", desc.data ? desc.data : "");
 	}
 	/* What came with a request is never the next one's. */
 	client_close_fds(c);

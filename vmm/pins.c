@@ -141,7 +141,7 @@ int vm_pins_decode(const char *text, struct vm_pins *ret_pins, struct error *err
 
 	root = json_loads(text, JSON_REJECT_DUPLICATES, &fault);
 	if (!root)
-		return error_set(err, EINVAL, "line %d: %s", fault.line, fault.text);
+		return error_set(err, EINVAL, "line %d: it is not JSON", fault.line);
 	rc = decode(root, &pins, err);
 	if (rc < 0) {
 		vm_pins_free(&pins);

@@ -207,6 +207,7 @@ static void test_what_is_no_answer(void **state)
 		int code;
 	} rows[] = {
 		{"garbage\n", EPROTO},
+		{"{\"\x1b[2J\"\n", EPROTO},
 		{"{}\n", EPROTO},
 		{"{\"error\": 1}\n", EPROTO},
 		{"[]\n", EPROTO},
@@ -226,6 +227,7 @@ static void test_what_is_no_answer(void **state)
 		answer_sync(a, SEED + 1);
 		(void)heard(a);
 		say(a, rows[i].said);
+		assert_null(strchr(first.text, 0x1b));
 		if (first.n != 1 || first.code != rows[i].code)
 			fail_msg("row %zu: %d times, code %d", i, first.n, first.code);
 		assert_int_equal(second.n, 0);

@@ -161,12 +161,61 @@ static void test_nesting(void **state)
 	}
 }
 
+/* What an error quotes goes to logs and terminals. */
+static void test_errors_are_printable(void **state)
+{
+	static const char *const rows[] = {
+		"{\"a\": \x1b[2J}",
+		"\x1b]0;x\x07",
+		"{\"a\x7f",
+		"{\"a\": \xc2\x9b"
+		"2J}",
+		"\xff\xfe",
+		"{\"\xe2\x80\xae\": 1 x}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = ERROR_INIT;
+		json_t *message = NULL;
+
+		assert_int_equal(qmp_decode(rows[i], strlen(rows[i]), &message, &err), -EPROTO);
+		for (const unsigned char *p = (const unsigned char *)err.text; *p; p++)
+			if (*p < 0x20 || *p >= 0x7f)
+				fail_msg("row %zu shows byte 0x%02x: %s", i, *p, err.text);
+	}
+}
+
+/* 256 Ki values are taken, more are refused before they cost their memory. */
+static void test_number_of_values(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		cleanup_strbuf struct strbuf line = {0};
+		json_t *message = NULL;
+
+		/* Those in a string are none. */
+		strbuf_addf(&line, "{\"a\\\",,,[[[{{{\":[");
+		for (int i = 0; i < QMP_VALUES_MAX - 3 + more; i++)
+			strbuf_add(&line, "1,", 2);
+		strbuf_addf(&line, "[]]}");
+		assert_false(line.failed);
+		assert_int_equal(qmp_decode(line.data, line.len, &message, NULL),
+				 more ? -EPROTO : 0);
+		json_decref(message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_objects), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_neighbours_stay_exact),
+		cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_neighbours_stay_exact),
 		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_errors_are_printable),
+		cmocka_unit_test(test_number_of_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
