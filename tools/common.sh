@@ -55,7 +55,7 @@ install_packages()
 		die "apt could not install: ${missing[*]}"
 }
 
-# build_in FOLDER [MESON OPTION...]
+# build_in FOLDER [MESON OPTION...]: all of it, or $NINJA_TARGETS.
 build_in()
 {
 	local folder=$1 setup=(setup) log
@@ -66,7 +66,8 @@ build_in()
 		echo "$log"
 		die "meson could not set up $folder"
 	}
-	log=$(ninja -C "$folder" 2>&1) || {
+	# shellcheck disable=SC2086 # a list
+	log=$(ninja -C "$folder" ${NINJA_TARGETS:-} 2>&1) || {
 		echo "$log"
 		die "$folder could not be built"
 	}
