@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "vmm/console_log.h"
+#include "vmm/listen.h"
 #include "vmm/peer.h"
 
 #include <errno.h>
@@ -15,7 +16,9 @@
 
 enum {
 	VIEWERS_MAX = 16,
+	VIEWERS_OF_PROCESS_MAX = 8,
 	VIEWER_BEHIND_MAX = 256 * 1024,
+	DROP_USEC = 10 * 1000 * 1000,
 	INPUT_MAX = 64 * 1024,
 	REPLAY_BYTES = 4096, /* about a screenful, for a new viewer */
 };
@@ -24,8 +27,10 @@ struct viewer {
 	struct console *console;
 	struct viewer *next;
 	int fd;
-	sd_event_source *source;
+	pid_t process; /* 0: not known */
+	sd_event_source *source, *drop_timer;
 	struct strbuf output;
+	bool dropped; /* it is told why, and nothing else */
 	bool deaf; /* it hung up; what it typed before is still read */
 };
 
@@ -33,7 +38,7 @@ struct console {
 	sd_event *event;
 	int serial_fd, listen_fd;
 	struct console_handlers handlers;
-	sd_event_source *serial_source, *listen_source;
+	sd_event_source *serial_source, *listen_source, *rest_timer;
 	struct strbuf input; /* for the guest */
 	struct strbuf recent; /* its last words */
 	struct viewer *viewers;
@@ -50,6 +55,7 @@ static void viewer_free(struct viewer *v)
 	*link = v->next;
 	v->console->n_viewers--;
 	sd_event_source_disable_unref(v->source);
+	sd_event_source_disable_unref(v->drop_timer);
 	close_fd(&v->fd);
 	strbuf_free(&v->output);
 	free(v);
@@ -67,20 +73,42 @@ static void viewer_write(struct viewer *v)
 		v->deaf = v->deaf || n < 0;
 		strbuf_consume(&v->output, n < 0 ? v->output.len : (size_t)n);
 	}
-	(void)sd_event_source_set_io_events(v->source, EPOLLIN | (v->output.len ? EPOLLOUT : 0U));
+	(void)sd_event_source_set_io_events(v->source, (v->dropped ? 0U : EPOLLIN) |
+							       (v->output.len ? EPOLLOUT : 0U));
 }
 
-/* False where the viewer is to be dropped. */
-static bool viewer_send(struct viewer *v, const char *data, size_t len)
+static int on_drop(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	viewer_free(userdata);
+	return 0;
+}
+
+/* What it did not read is forgotten, and why takes its place; it has some
+ * seconds to read that. False where it is to be freed at once. */
+static bool viewer_drop(struct viewer *v)
 {
 	static const char behind[] = "\r\n[hv: this viewer was too slow and is dropped]\r\n";
 
-	if (v->deaf)
-		return true;
-	if (v->output.len + len > VIEWER_BEHIND_MAX) {
-		(void)send(v->fd, behind, sizeof(behind) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	v->dropped = true;
+	strbuf_free(&v->output);
+	strbuf_add(&v->output, behind, sizeof(behind) - 1);
+	if (v->output.failed ||
+	    sd_event_add_time_relative(v->console->event, &v->drop_timer, CLOCK_MONOTONIC,
+				       DROP_USEC, 0, on_drop, v) < 0)
 		return false;
-	}
+	viewer_write(v);
+	return v->output.len > 0;
+}
+
+/* False where the viewer is to be freed. */
+static bool viewer_send(struct viewer *v, const char *data, size_t len)
+{
+	if (v->deaf || v->dropped)
+		return true;
+	if (v->output.len + len > VIEWER_BEHIND_MAX)
+		return viewer_drop(v);
 	strbuf_add(&v->output, data, len);
 	viewer_write(v);
 	return !v->output.failed;
@@ -113,7 +141,9 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)source;
 	if (revents & EPOLLOUT)
 		viewer_write(v);
-	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+	if (v->dropped) {
+		alive = v->output.len && !(revents & (EPOLLHUP | EPOLLERR));
+	} else if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
 		alive = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
@@ -128,6 +158,15 @@ static int on_viewer(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+static size_t viewers_of(const struct console *c, pid_t process)
+{
+	size_t n = 0;
+
+	for (const struct viewer *v = c->viewers; v; v = v->next)
+		n += process && v->process == process;
+	return n;
+}
+
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
 {
 	static const char full[] = "[hv: too many viewers of this console]\r\n";
@@ -139,12 +178,15 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 	(void)source;
 	(void)revents;
 	if (fd < 0)
+		listen_rest(c->listen_source, c->rest_timer, errno);
+	if (fd < 0)
 		return 0;
 	if (!peer_is_allowed(fd, c->handlers.group)) {
 		(void)send(fd, refused, sizeof(refused) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;
 	}
-	if (c->n_viewers >= VIEWERS_MAX) {
+	if (c->n_viewers >= VIEWERS_MAX ||
+	    viewers_of(c, listen_process(fd)) >= VIEWERS_OF_PROCESS_MAX) {
 		(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;
 	}
@@ -152,6 +194,7 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 	if (!v)
 		return 0;
 	v->console = c;
+	v->process = listen_process(fd);
 	v->fd = steal_fd(&fd);
 	v->next = c->viewers;
 	c->viewers = v;
@@ -236,6 +279,8 @@ int console_new(sd_event *event, int serial_fd, int listen_fd, uint64_t log_byte
 	rc = sd_event_add_io(event, &c->serial_source, serial_fd, EPOLLIN, on_serial, c);
 	if (rc >= 0)
 		rc = sd_event_add_io(event, &c->listen_source, listen_fd, EPOLLIN, on_connect, c);
+	if (rc >= 0)
+		rc = listen_rest_prepare(c->listen_source, &c->rest_timer);
 	if (rc < 0) {
 		console_free(c);
 		return error_errno(err, -rc, "watch the serial console");
@@ -258,6 +303,7 @@ void console_free(struct console *c)
 		viewer_free(c->viewers);
 	sd_event_source_disable_unref(c->serial_source);
 	sd_event_source_disable_unref(c->listen_source);
+	sd_event_source_disable_unref(c->rest_timer);
 	close_fd(&c->serial_fd);
 	close_fd(&c->listen_fd);
 	strbuf_free(&c->input);

@@ -5,8 +5,8 @@
  * goes to the guest. The log is written by QEMU itself (vmm/console_log.h); here
  * it is only counted what goes by.
  *
- * Bounds: 16 viewers; one that is 256 KiB behind is dropped and told so; 64 KiB
- * of input.
+ * Bounds: 16 viewers, 8 of them out of one process; one that is 256 KiB behind is
+ * dropped and told so, for which it has ten seconds to read; 64 KiB of input.
  */
 #ifndef HV_VMM_CONSOLE_H
 #define HV_VMM_CONSOLE_H

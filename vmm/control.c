@@ -8,7 +8,9 @@
  * whenever it comes, is dropped. So handlers never have to know.
  *
  * Output is queued per client and written as the socket takes it. Nobody waits
- * for a slow client: past the bound it is dropped.
+ * for a slow client: past the bound what is queued is forgotten, up to the end of
+ * the message that it has half of, and an error takes its place. It has some
+ * seconds to read that; then it is hung up on.
  */
 #include "vmm/control.h"
 
@@ -20,6 +22,7 @@
 #include "base/str.h"
 #include "qmp/splitter.h"
 #include "vmm/json.h"
+#include "vmm/listen.h"
 #include "vmm/peer.h"
 
 #include <errno.h>
@@ -28,10 +31,15 @@
 #include <sys/socket.h>
 
 enum {
-	CLIENTS_MAX = 64,
+	CLIENTS_MAX = 256,
+	CLIENTS_OF_PROCESS_MAX = 128,
 	REQUEST_MAX = 1024 * 1024,
 	CALLS_MAX = 256,
+	CALLS_OF_PROCESS_MAX = 1024,
 	OUTPUT_MAX = 8 * 1024 * 1024,
+	/* That came before the request they belong to, of all clients. */
+	WAITING_FDS_MAX = 128,
+	DROP_USEC = 10 * 1000 * 1000,
 	FLUSH_MS = 1000,
 };
 
@@ -48,13 +56,15 @@ struct control_client {
 	struct control_client *next;
 	unsigned number;
 	int fd;
-	sd_event_source *source;
+	pid_t process; /* 0: not known */
+	sd_event_source *source, *drop_timer;
 	struct qmp_splitter *splitter;
 	struct strbuf output;
 	struct control_call *calls;
 	size_t n_calls;
 	bool negotiated, broken;
 	bool ended; /* it asks no more, and waits for answers */
+	bool dropped; /* it is told why, and nothing else */
 	int fds[FD_PASS_MAX]; /* for the next request */
 	size_t n_fds;
 };
@@ -68,14 +78,16 @@ struct control_server {
 	struct control_handlers handlers;
 	struct control_client *clients;
 	struct control_call *orphans; /* of clients that have gone */
-	size_t n_clients, n_calls;
+	size_t n_clients, n_calls, n_fds;
 	unsigned next_number;
+	sd_event_source *rest_timer;
 };
 
 static void client_close_fds(struct control_client *c)
 {
 	for (size_t i = 0; i < c->n_fds; i++)
 		close(c->fds[i]);
+	c->server->n_fds -= c->n_fds;
 	c->n_fds = 0;
 }
 
@@ -97,6 +109,7 @@ static void client_free(struct control_client *c)
 		server->orphans = call;
 	}
 	sd_event_source_disable_unref(c->source);
+	sd_event_source_disable_unref(c->drop_timer);
 	client_close_fds(c);
 	close_fd(&c->fd);
 	qmp_splitter_free(c->splitter);
@@ -104,6 +117,12 @@ static void client_free(struct control_client *c)
 	if (server->handlers.gone)
 		server->handlers.gone(c->number, server->handlers.arg);
 	free(c);
+}
+
+/* Whether it asks no more and was told all. */
+static bool client_is_done(const struct control_client *c)
+{
+	return c->ended && !c->output.len && (c->dropped || !c->n_calls);
 }
 
 /* Writes what the socket takes; the rest waits for EPOLLOUT. */
@@ -124,31 +143,60 @@ static void client_write(struct control_client *c)
 	/* One that asks no more is seen to once more when it was told all. */
 	if (c->source)
 		(void)sd_event_source_set_io_events(
-			c->source,
-			(c->ended ? 0U : EPOLLIN) |
-				(c->output.len || (c->ended && !c->n_calls) ? EPOLLOUT : 0U));
+			c->source, (c->ended ? 0U : EPOLLIN) |
+					   (c->output.len || client_is_done(c) ? EPOLLOUT : 0U));
 }
 
-/* Queues a message; it is broken afterwards where it cannot keep up. The client
- * is freed by its own event handler only, never below a caller. */
-static void client_send(struct control_client *c, json_t *message)
+static int on_drop(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	cleanup_free char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	(void)source;
+	(void)usec;
+	client_free(userdata);
+	return 0;
+}
 
-	if (c->broken)
-		return;
-	if (text) {
-		strbuf_add(&c->output, text, strlen(text));
-		strbuf_add(&c->output, "\r\n", 2);
-	}
-	if (!text || c->output.failed || c->output.len > OUTPUT_MAX) {
-		log_warning("a client of the control socket does not read; it is dropped");
+/* One that does not read: what it has half of is completed, then it is told. */
+static void client_drop(struct control_client *c)
+{
+	static const char why[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+				  "\"8 MiB wait that were not read; you are dropped\"}}\r\n";
+	const char *end = memmem(c->output.data, c->output.len, "\r\n", 2);
+	struct strbuf rest = {0};
+
+	log_warning("a client of the control socket does not read; it is dropped");
+	if (end)
+		strbuf_add(&rest, c->output.data, (size_t)(end - c->output.data) + 2);
+	strbuf_add(&rest, why, sizeof(why) - 1);
+	strbuf_free(&c->output);
+	c->output = rest;
+	c->ended = c->dropped = true;
+	if (rest.failed ||
+	    sd_event_add_time_relative(c->server->event, &c->drop_timer, CLOCK_MONOTONIC, DROP_USEC,
+				       0, on_drop, c) < 0) {
 		c->broken = true;
 		/* Wakes its handler up, which frees it. */
 		(void)shutdown(c->fd, SHUT_RDWR);
 		return;
 	}
 	client_write(c);
+}
+
+/* Queues a message. A client that cannot keep up is freed by its own event
+ * handlers only, never below a caller. */
+static void client_send(struct control_client *c, json_t *message)
+{
+	cleanup_free char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
+	if (c->broken || c->dropped)
+		return;
+	if (text) {
+		strbuf_add(&c->output, text, strlen(text));
+		strbuf_add(&c->output, "\r\n", 2);
+	}
+	if (!text || c->output.failed || c->output.len > OUTPUT_MAX)
+		client_drop(c);
+	else
+		client_write(c);
 }
 
 static void client_send_error(struct control_client *c, json_t *id, const char *class,
@@ -210,12 +258,24 @@ int control_call_socket(const struct control_call *call)
 	return call->client ? call->client->fd : -1;
 }
 
+/* Clients of one process, or the calls that they wait for. */
+static size_t count_of_process(const struct control_server *server, pid_t process, bool calls)
+{
+	size_t n = 0;
+
+	for (const struct control_client *c = server->clients; c; c = c->next)
+		if (process && c->process == process)
+			n += calls ? c->n_calls : 1;
+	return n;
+}
+
 static void client_dispatch(struct control_client *c, const char *command, json_t *request)
 {
 	struct control_server *server = c->server;
 	struct control_call *call;
 
-	if (c->n_calls >= CALLS_MAX) {
+	if (c->n_calls >= CALLS_MAX ||
+	    count_of_process(server, c->process, true) >= CALLS_OF_PROCESS_MAX) {
 		client_send_error(c, json_object_get(request, "id"), "GenericError",
 				  "too many commands in flight; wait for answers");
 		return;
@@ -298,7 +358,7 @@ static int client_push(struct control_client *c, const char *data, size_t size)
 	size_t len;
 
 	(void)qmp_splitter_push(c->splitter, data, size);
-	while (!c->broken && qmp_splitter_next(c->splitter, &value, &len))
+	while (!c->broken && !c->dropped && qmp_splitter_next(c->splitter, &value, &len))
 		client_handle_value(c, value, len);
 	/* Tells whether the splitter has failed meanwhile. */
 	return qmp_splitter_push(c->splitter, NULL, 0);
@@ -317,8 +377,18 @@ static bool client_read(struct control_client *c)
 	n = fd_receive(c->fd, chunk, sizeof(chunk), fds, &n_fds, NULL);
 	if (n == -EAGAIN || n == -EINTR)
 		return true;
+	if (n == -EMSGSIZE)
+		client_send_error(c, NULL, "GenericError",
+				  "more than 16 descriptors with one request");
 	if (n <= 0)
 		return false;
+	if (c->server->n_fds - c->n_fds + n_fds > WAITING_FDS_MAX) {
+		while (n_fds)
+			close(fds[--n_fds]);
+		client_send_error(c, NULL, "GenericError",
+				  "too many descriptors wait for their request");
+		return false;
+	}
 	if (n_fds) {
 		/* One read ends with the bytes that carry descriptors but may begin
 		 * with others: they are those of the last request in it. */
@@ -328,6 +398,7 @@ static bool client_read(struct control_client *c)
 		client_close_fds(c);
 		memcpy(c->fds, fds, n_fds * sizeof(int));
 		c->n_fds = n_fds;
+		c->server->n_fds += n_fds;
 	}
 	if (rc == 0)
 		rc = client_push(c, chunk + done, (size_t)n - done);
@@ -355,7 +426,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 		c->ended = alive = true;
 		client_write(c);
 	}
-	if (c->ended && (revents & (EPOLLHUP | EPOLLERR) || (!c->n_calls && !c->output.len)))
+	if (client_is_done(c) || (c->ended && revents & (EPOLLHUP | EPOLLERR)))
 		alive = false;
 	if (!alive || c->broken)
 		client_free(c);
@@ -373,6 +444,7 @@ static void client_add(struct control_server *server, int fd)
 	}
 	c->server = server;
 	c->fd = fd;
+	c->process = listen_process(fd);
 	c->number = server->next_number++;
 	c->next = server->clients;
 	server->clients = c;
@@ -392,13 +464,17 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 				   "\"too many clients of the control socket\"}}\r\n";
 	static const char refused[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
 				      "\"" PEER_REFUSED "\"}}\r\n";
+	static const char enough[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+				     "\"too many clients out of one process\"}}\r\n";
 	struct control_server *server = userdata;
 	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)source;
 	(void)revents;
-	if (fd < 0)
+	if (fd < 0) {
+		listen_rest(server->source, server->rest_timer, errno);
 		return 0;
+	}
 	if (!peer_is_allowed(fd, server->group)) {
 		log_warning("a client that is neither root nor of the group was refused at the "
 			    "control socket");
@@ -407,6 +483,10 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 	}
 	if (server->n_clients >= CLIENTS_MAX) {
 		(void)send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return 0;
+	}
+	if (count_of_process(server, listen_process(fd), false) >= CLIENTS_OF_PROCESS_MAX) {
+		(void)send(fd, enough, sizeof(enough) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;
 	}
 	client_add(server, steal_fd(&fd));
@@ -434,6 +514,8 @@ int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 		.handlers = *handlers,
 	};
 	rc = sd_event_add_io(event, &server->source, listen_fd, EPOLLIN, on_connect, server);
+	if (rc >= 0)
+		rc = listen_rest_prepare(server->source, &server->rest_timer);
 	if (rc < 0) {
 		control_server_free(server);
 		return error_errno(err, -rc, "watch the control socket");
@@ -498,6 +580,7 @@ void control_server_free(struct control_server *server)
 	while (server->orphans)
 		call_free(server->orphans);
 	sd_event_source_disable_unref(server->source);
+	sd_event_source_disable_unref(server->rest_timer);
 	close_fd(&server->fd);
 	json_decref(server->version);
 	sd_event_unref(server->event);

@@ -4,9 +4,12 @@
  * loop. It greets, negotiates, frames, gives ids back as they came, and keeps
  * clients apart; what a command does is the handler's business.
  *
- * Bounds: 64 clients, a request of 1 MiB, 256 requests in flight per client,
- * 8 MiB of unread output per client: one that passes a bound is dropped and
- * told why. Who may connect is said in vmm/peer.h.
+ * Bounds: 256 clients, 128 of them out of one process; a request of 1 MiB with 16
+ * descriptors; 256 requests in flight per client, 1024 per process; 128
+ * descriptors of requests that are not complete; 8 MiB of unread output per
+ * client: one that passes a bound is dropped and told why, for which it has ten
+ * seconds to read. Who may connect is said in
+ * vmm/peer.h.
  */
 #ifndef HV_VMM_CONTROL_H
 #define HV_VMM_CONTROL_H

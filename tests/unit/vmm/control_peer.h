@@ -37,7 +37,7 @@ struct control_peer {
 	int dirfd;
 	sd_event *event;
 	struct control_server *server;
-	struct control_call *held[300];
+	struct control_call *held[1100];
 	size_t n_held;
 	unsigned gone[100]; /* numbers, in their order */
 	size_t n_gone;

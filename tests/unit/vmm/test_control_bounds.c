@@ -2,31 +2,104 @@
 /* What one client may take from the others: nothing. */
 #include "control_peer.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* A client that another process has opened. */
+static int connect_elsewhere(struct control_peer *p)
+{
+	int pair[2], fd = -1, status;
+	size_t n_fds = 0;
+	pid_t child;
+	char byte;
+
+	assert_int_equal(fd_socketpair(pair, NULL), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(fd_connect_unix(p->dirfd, "qmp", &fd, NULL) < 0 ||
+		      fd_send(pair[1], "x", 1, &fd, 1, NULL) < 0);
+	assert_int_equal(fd_receive(pair[0], &byte, 1, &fd, &n_fds, NULL), 1);
+	assert_int_equal(n_fds, 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(pair[0]);
+	close(pair[1]);
+	control_peer_spin(p);
+	return fd;
+}
+
+static void expect_refused(int fd, const char *why)
+{
+	assert_non_null(strstr(control_peer_heard(fd), why));
+	assert_true(control_peer_hung_up(fd));
+	close(fd);
+}
+
+/* One process has half of the places at the most. */
 static void test_64_clients(void **state)
 {
-	int fds[64], more, n = 0;
+	int fds[64], n = 0;
 	struct control_peer p;
 
 	(void)state;
 	control_peer_open(&p);
-	while (n < 64)
+	while (n < 32)
 		fds[n++] = control_peer_ready(&p);
-	more = control_peer_connect(&p);
-	assert_non_null(strstr(control_peer_heard(more), "too many clients"));
-	assert_true(control_peer_hung_up(more));
-	close(more);
+	expect_refused(control_peer_connect(&p), "too many clients out of one process");
+	while (n < 64) {
+		fds[n] = connect_elsewhere(&p);
+		(void)control_peer_heard(fds[n]);
+		control_peer_say(&p, fds[n], NEGOTIATE);
+		assert_string_equal(control_peer_heard(fds[n++]), "{\"return\":{}}\r\n");
+	}
+	expect_refused(connect_elsewhere(&p), "too many clients of the control socket");
 	/* It was never one, so nobody went. */
 	assert_int_equal(p.n_gone, 0);
-	close(fds[--n]);
+	close(fds[31]);
 	control_peer_spin(&p);
 	assert_int_equal(p.n_gone, 1);
-	fds[n++] = control_peer_ready(&p);
+	fds[31] = control_peer_ready(&p);
 	/* All of them work. */
 	for (int i = 0; i < 64; i++) {
 		control_peer_say(&p, fds[i], "{\"execute\": \"echo\"}\n");
 		assert_string_equal(control_peer_heard(fds[i]), "{\"return\":{}}\r\n");
 		close(fds[i]);
 	}
+	control_peer_close(&p);
+}
+
+/* Descriptors run out while somebody waits to be let in: the loop does not spin,
+ * and he is let in when there are some. */
+static void test_no_descriptor_left(void **state)
+{
+	struct rlimit was, none;
+	struct control_peer p;
+	int other, fd, turns = 0, spare;
+	char byte;
+
+	(void)state;
+	control_peer_open(&p);
+	other = control_peer_ready(&p);
+	assert_int_equal(fd_connect_unix(p.dirfd, "qmp", &fd, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	spare = dup(fd);
+	close(spare);
+	none = was;
+	none.rlim_cur = (rlim_t)spare;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (sd_event_run(p.event, 0) > 0 && turns < 1000)
+		turns++;
+	assert_true(turns < 1000);
+	/* The others are served meanwhile. */
+	control_peer_say(&p, other, "{\"execute\": \"echo\"}\n");
+	assert_string_equal(control_peer_heard(other), "{\"return\":{}}\r\n");
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	while (recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0)
+		assert_true(sd_event_run(p.event, UINT64_MAX) >= 0);
+	assert_non_null(strstr(control_peer_heard(fd), "\"QMP\""));
+	close(fd);
+	close(other);
 	control_peer_close(&p);
 }
 
@@ -121,40 +194,129 @@ static void test_256_requests_in_flight(void **state)
 	control_peer_close(&p);
 }
 
-/* A client that does not read is dropped; the others miss nothing. */
+static void expect_whole_messages(const char *heard)
+{
+	while (*heard) {
+		const char *end = strstr(heard, "\r\n");
+		json_t *message = end ? json_loadb(heard, (size_t)(end - heard), 0, NULL) : NULL;
+
+		assert_non_null(message);
+		json_decref(message);
+		heard = end + 2;
+	}
+}
+
+/* A client that does not read is dropped and told why; the others miss nothing. */
 static void test_slow_reader(void **state)
 {
-	char blob[4097];
-	int slow, quick, rounds = 0;
+	enum { BLOB = 4096, ROUNDS = 9 * 256 };
+	char blob[BLOB + 1];
+	int slow, quick;
 	struct control_peer p;
+	const char *heard;
 	json_t *event;
 
 	(void)state;
-	memset(blob, 'x', sizeof(blob) - 1);
-	blob[sizeof(blob) - 1] = '\0';
+	memset(blob, 'x', BLOB);
+	blob[BLOB] = '\0';
 	event = json_pack("{s:s s:s}", "event", "BLOB", "data", blob);
 	control_peer_open(&p);
 	slow = control_peer_ready(&p);
 	quick = control_peer_ready(&p);
 	control_peer_say(&p, slow, "{\"execute\": \"hold\", \"id\": 1}\n");
-	for (; rounds < 10000 && !p.n_gone; rounds++) {
+	/* 8 MiB, what the socket takes, and more. */
+	for (int i = 0; i < ROUNDS; i++) {
 		control_server_broadcast(p.server, event);
 		control_peer_spin(&p);
 		assert_int_equal(strlen(control_peer_heard(quick)),
-				 sizeof(blob) - 1 +
-					 strlen("{\"event\":\"BLOB\",\"data\":\"\"}\r\n"));
+				 BLOB + strlen("{\"event\":\"BLOB\",\"data\":\"\"}\r\n"));
 	}
-	/* 8 MiB and what the socket took. */
+	/* It asks no more. */
+	control_peer_say(&p, slow, "{\"execute\": \"hold\", \"id\": 2}\n");
+	assert_int_equal(p.n_held, 1);
+	/* What the socket took, the rest of that message, and why. */
+	heard = control_peer_heard(slow);
+	assert_true(strlen(heard) > BLOB);
+	control_peer_spin(&p);
 	assert_int_equal(p.n_gone, 1);
-	assert_true(rounds >= 8 * 256 && rounds < 9 * 256);
 	assert_int_equal(p.gone[0], p.last_client);
-	control_reply(p.held[0], NULL);
+	{
+		cleanup_free char *all = str_printf("%s", heard);
+		cleanup_free char *both = NULL;
+
+		assert_non_null(all);
+		both = str_printf("%s%s", all, control_peer_heard(slow));
+		assert_non_null(both);
+		expect_whole_messages(both);
+		assert_non_null(strstr(both, "8 MiB wait that were not read"));
+	}
 	assert_true(control_peer_hung_up(slow));
+	control_reply(p.held[0], NULL);
 	control_peer_say(&p, quick, "{\"execute\": \"echo\"}\n");
 	assert_string_equal(control_peer_heard(quick), "{\"return\":{}}\r\n");
 	json_decref(event);
 	close(slow);
 	close(quick);
+	control_peer_close(&p);
+}
+
+/* Descriptors ahead of requests that never come. */
+static void test_descriptors_that_wait(void **state)
+{
+	int fds[16], clients[9], other;
+	struct control_peer p;
+
+	(void)state;
+	control_peer_open(&p);
+	other = control_peer_ready(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = p.dirfd;
+	for (int i = 0; i < 9; i++) {
+		clients[i] = control_peer_ready(&p);
+		assert_int_equal(fd_send(clients[i], "{", 1, fds, 16, NULL), 0);
+		control_peer_spin(&p);
+	}
+	/* 128 of them may. */
+	assert_string_equal(control_peer_heard(clients[7]), "");
+	assert_non_null(strstr(control_peer_heard(clients[8]), "too many descriptors"));
+	assert_true(control_peer_hung_up(clients[8]));
+	/* Told anew, they are still counted once. */
+	assert_int_equal(fd_send(clients[0], " ", 1, fds, 16, NULL), 0);
+	control_peer_spin(&p);
+	assert_string_equal(control_peer_heard(clients[0]), "");
+	close(clients[0]);
+	control_peer_spin(&p);
+	assert_int_equal(fd_send(other, "{\"execute\": \"fds\"}\n", 19, fds, 16, NULL), 0);
+	control_peer_spin(&p);
+	assert_string_equal(control_peer_heard(other), "{\"return\":16}\r\n");
+	for (int i = 1; i < 9; i++)
+		close(clients[i]);
+	close(other);
+	control_peer_close(&p);
+}
+
+static void test_1024_calls_of_a_process(void **state)
+{
+	int fds[5], other;
+	struct control_peer p;
+
+	(void)state;
+	control_peer_open(&p);
+	for (int i = 0; i < 5; i++)
+		fds[i] = control_peer_ready(&p);
+	other = connect_elsewhere(&p);
+	control_peer_say(&p, other, NEGOTIATE);
+	(void)control_peer_heard(other);
+	for (int i = 0; i < 1024; i++)
+		control_peer_say(&p, fds[i % 4], "{\"execute\": \"hold\"}\n");
+	assert_int_equal(p.n_held, 1024);
+	control_peer_say(&p, fds[4], "{\"execute\": \"echo\"}\n");
+	assert_non_null(strstr(control_peer_heard(fds[4]), "too many commands in flight"));
+	control_peer_say(&p, other, "{\"execute\": \"echo\"}\n");
+	assert_string_equal(control_peer_heard(other), "{\"return\":{}}\r\n");
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
+	close(other);
 	control_peer_close(&p);
 }
 
@@ -203,6 +365,9 @@ int main(void)
 		cmocka_unit_test(test_64_clients),
 		cmocka_unit_test(test_request_of_1_mebibyte),
 		cmocka_unit_test(test_256_requests_in_flight),
+		cmocka_unit_test(test_no_descriptor_left),
+		cmocka_unit_test(test_descriptors_that_wait),
+		cmocka_unit_test(test_1024_calls_of_a_process),
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_reader_that_catches_up),
 	};
