@@ -35,18 +35,20 @@ static void expect_refused(int fd, const char *why)
 	close(fd);
 }
 
+enum { CLIENTS = 256 };
+
 /* One process has half of the places at the most. */
-static void test_64_clients(void **state)
+static void test_all_clients(void **state)
 {
-	int fds[64], n = 0;
+	int fds[CLIENTS], n = 0;
 	struct control_peer p;
 
 	(void)state;
 	control_peer_open(&p);
-	while (n < 32)
+	while (n < CLIENTS / 2)
 		fds[n++] = control_peer_ready(&p);
 	expect_refused(control_peer_connect(&p), "too many clients out of one process");
-	while (n < 64) {
+	while (n < CLIENTS) {
 		fds[n] = connect_elsewhere(&p);
 		(void)control_peer_heard(fds[n]);
 		control_peer_say(&p, fds[n], NEGOTIATE);
@@ -60,7 +62,7 @@ static void test_64_clients(void **state)
 	assert_int_equal(p.n_gone, 1);
 	fds[31] = control_peer_ready(&p);
 	/* All of them work. */
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < CLIENTS; i++) {
 		control_peer_say(&p, fds[i], "{\"execute\": \"echo\"}\n");
 		assert_string_equal(control_peer_heard(fds[i]), "{\"return\":{}}\r\n");
 		close(fds[i]);
@@ -362,7 +364,7 @@ static void test_reader_that_catches_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_64_clients),
+		cmocka_unit_test(test_all_clients),
 		cmocka_unit_test(test_request_of_1_mebibyte),
 		cmocka_unit_test(test_256_requests_in_flight),
 		cmocka_unit_test(test_no_descriptor_left),
