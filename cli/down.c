@@ -6,21 +6,37 @@
 enum { OPT_TIMEOUT, OPT_FORCE };
 
 static const struct cli_option options[] = {
-	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long the guest may take (90; 0: for ever)",
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long the guest may take (its stop_timeout; 0: for ever)",
 			 false},
 	[OPT_FORCE] = {"force", 'f', NULL, "end it when the time is up", false},
 	{0},
 };
+
+/* The longest that one of them may take by its configuration. */
+static uint64_t longest(const struct cli *cli)
+{
+	uint64_t seconds = 90;
+
+	for (size_t i = 0; i < cli->n_names; i++) {
+		const struct spec_vm *vm = lab_find_vm(cli->lab, cli->names[i]);
+
+		if (vm && vm->stop_timeout_s > seconds)
+			seconds = vm->stop_timeout_s;
+	}
+	return seconds;
+}
 
 static int run(struct cli *cli)
 {
 	cleanup_json json_t *args = NULL;
 	uint64_t seconds;
 
-	if (!cli_number(cli, &verb_down, OPT_TIMEOUT, 86400, 90, &seconds))
+	if (!cli_number(cli, &verb_down, OPT_TIMEOUT, 86400, longest(cli), &seconds))
 		return 0;
-	args = json_pack("{s:I s:b}", "timeout-ms", (json_int_t)seconds * 1000, "force",
-			 cli->values[OPT_FORCE] ? 1 : 0);
+	args = json_pack("{s:b}", "force", cli->values[OPT_FORCE] ? 1 : 0);
+	if (args && cli->values[OPT_TIMEOUT])
+		(void)json_object_set_new(args, "timeout-ms",
+					  json_integer((json_int_t)seconds * 1000));
 	if (!args)
 		return error_oom(&cli->err);
 	/* The supervisor keeps the time; it gets some more to answer. */

@@ -140,7 +140,8 @@ int cli_start_all(struct cli *cli, struct start_job *jobs, size_t n)
 		return error_oom(&cli->err);
 	rc = watch_all(&all, &cli->err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		jobs[i].rc = begin(cli, &all, &jobs[i]);
+		if (!jobs[i].skip)
+			jobs[i].rc = begin(cli, &all, &jobs[i]);
 	if (rc == 0 && all.n_open)
 		(void)sd_event_loop(all.event);
 	unwatch(&all);

@@ -9,6 +9,7 @@ struct start_job {
 	enum paths_kind kind;
 	const char *name; /* borrowed */
 	bool keep; /* of a network: stays without users */
+	bool skip; /* not to be started after all; rc and err say why */
 	bool adopts; /* what it supervises runs already, and outlives an interrupt */
 	/* What became of it. */
 	bool ours; /* this call started it, and it is up */

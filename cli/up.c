@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * up: what is wanted is looked at as a whole before anything is touched; then
- * the networks start side by side, then the VMs side by side; then it waits for
- * what was asked. A failure in the middle leaves what is up, and takes down the
- * networks that this call brought up and that nobody uses.
+ * the networks start side by side, then the VMs, those side by side that wait for
+ * nobody (after:); then it waits for what was asked. A failure in the middle leaves what is up, and
+ * takes down the networks that this call brought up and that nobody uses.
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -168,6 +168,7 @@ static int add_networks(struct up *u)
 static int make_jobs(struct up *u)
 {
 	int rc = add_networks(u);
+	size_t left = 0;
 
 	if (rc < 0)
 		return rc;
@@ -177,12 +178,18 @@ static int make_jobs(struct up *u)
 	for (size_t i = 0; i < u->n_net_jobs; i++)
 		u->jobs[i] = (struct start_job){.kind = PATHS_NET, .name = u->nets[i]->name};
 	for (size_t i = 0; i < u->n_vms; i++)
-		if (needs_start(u, i))
-			u->jobs[u->n_net_jobs + u->n_vm_jobs++] =
-				(struct start_job){.kind = PATHS_VM,
-						   .name = u->vms[i]->name,
-						   .adopts = u->orphan[i],
-						   .rc = -ECANCELED};
+		left += needs_start(u, i);
+	/* Those first that come after nobody. */
+	for (unsigned rank = 0; left; rank++)
+		for (size_t i = 0; i < u->n_vms; i++)
+			if (needs_start(u, i) && u->vms[i]->rank == rank) {
+				u->jobs[u->n_net_jobs + u->n_vm_jobs++] =
+					(struct start_job){.kind = PATHS_VM,
+							   .name = u->vms[i]->name,
+							   .adopts = u->orphan[i],
+							   .rc = -ECANCELED};
+				left--;
+			}
 	return 0;
 }
 
@@ -266,6 +273,46 @@ static const struct start_job *job_of(const struct up *u, const char *name)
 	return NULL;
 }
 
+/* One that comes after a machine that did not start is not started either. */
+static void skip_after_failure(const struct up *u, struct start_job *job, const struct spec_vm *vm)
+{
+	for (size_t i = 0; i < vm->n_after && !job->skip; i++) {
+		const struct start_job *before = job_of(u, vm->after[i].name);
+
+		if (!before || before->rc >= 0)
+			continue;
+		job->skip = true;
+		job->rc = error_set(&job->err, ECANCELED,
+				    "vm '%s': not started, for it comes after vm '%s'", vm->name,
+				    before->name);
+	}
+}
+
+/* Those of one rank side by side; each later rank when the one before runs. */
+static int start_in_order(struct up *u, uint64_t deadline_usec)
+{
+	int failed = 0, rc;
+	size_t n;
+
+	for (size_t first = 0; first < u->n_vm_jobs; first += n) {
+		struct start_job *jobs = &u->jobs[u->n_net_jobs + first];
+		unsigned rank = lab_find_vm(u->cli->lab, jobs[0].name)->rank;
+
+		for (n = 0; first + n < u->n_vm_jobs; n++) {
+			const struct spec_vm *vm = lab_find_vm(u->cli->lab, jobs[n].name);
+
+			if (vm->rank != rank)
+				break;
+			skip_after_failure(u, &jobs[n], vm);
+		}
+		rc = start(u, u->n_net_jobs + first, n, deadline_usec);
+		if (rc < 0)
+			return rc;
+		failed |= rc;
+	}
+	return failed;
+}
+
 static void tell_success(const struct up *u)
 {
 	for (size_t i = 0; i < u->n_vms; i++) {
@@ -320,7 +367,7 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 		return rc;
 	rc = start(u, 0, u->n_net_jobs, deadline_usec);
 	if (rc == 0)
-		rc = start(u, u->n_net_jobs, u->n_vm_jobs, deadline_usec);
+		rc = start_in_order(u, deadline_usec);
 	for (size_t i = 0; i < u->n_vms; i++) {
 		const struct start_job *job = job_of(u, u->vms[i]->name);
 

@@ -17,6 +17,7 @@
 #include "lab/decode.h"
 #include "lab/derive.h"
 #include "lab/faults.h"
+#include "lab/order.h"
 #include "lab/source.h"
 
 #include <errno.h>
@@ -205,6 +206,7 @@ static void vm_clear(struct spec_vm *vm)
 	lab_disks_free(vm);
 	lab_cdroms_free(vm);
 	lab_nics_free(vm);
+	lab_after_free(vm);
 	free(vm->name);
 	free(vm->profile);
 	free(vm->cpu);
@@ -308,6 +310,8 @@ int lab_config_resolve(struct lab_config *c, struct lab **ret_lab, struct lab_fa
 	if (!lab)
 		return error_oom(err);
 	decode_all(&d, c, lab);
+	if (!d.failed && lab_order(lab, &c->faults) < 0)
+		d.failed = true;
 	if (!d.failed)
 		lab_check(lab, &c->faults);
 	/* A fault that could not be kept is a fault all the same. */

@@ -35,7 +35,7 @@ void lab_decode_required(struct lab_decoder *d, enum lab_section section,
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
 		      const struct lab_node *value, void *into);
 
-/* lab/list.c: disks, cdroms and nics of a VM. */
+/* lab/list.c: disks, cdroms, nics and after of a VM. */
 void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
 		     const struct lab_node *value, struct spec_vm *vm);
 
@@ -47,5 +47,6 @@ void lab_decode_limits(struct lab_decoder *d, const struct lab_schema_row *row,
 void lab_disks_free(struct spec_vm *vm);
 void lab_cdroms_free(struct spec_vm *vm);
 void lab_nics_free(struct spec_vm *vm);
+void lab_after_free(struct spec_vm *vm);
 
 #endif

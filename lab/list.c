@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lists of a VM: disks, cdroms, nics. */
+/* The lists of a VM: disks, cdroms, nics, after. */
 #include "lab/decode.h"
 
 #include "base/str.h"
@@ -33,6 +33,15 @@ void lab_nics_free(struct spec_vm *vm)
 	free(vm->nics);
 	vm->nics = NULL;
 	vm->n_nics = 0;
+}
+
+void lab_after_free(struct spec_vm *vm)
+{
+	for (size_t i = 0; i < vm->n_after; i++)
+		free(vm->after[i].name);
+	free(vm->after);
+	vm->after = NULL;
+	vm->n_after = 0;
 }
 
 static void decode_disk(struct lab_decoder *d, const struct lab_node *entry, struct spec_disk *disk)
@@ -78,6 +87,20 @@ static void decode_nic(struct lab_decoder *d, const struct lab_node *entry, stru
 	lab_decode_required(d, LAB_SECTION_NIC, entry);
 }
 
+/* Whom it names is looked up when all machines are known (lab/order.c). */
+static void decode_after(struct lab_decoder *d, const struct lab_node *entry,
+			 struct spec_after *after)
+{
+	after->where = entry->where;
+	if (entry->kind != LAB_NODE_SCALAR || lab_node_is_null(entry)) {
+		lab_decoder_fault(d, entry, "after: has to be a list of names, not one of %s",
+				  lab_node_is_null(entry) ? "nothing" : lab_node_describe(entry));
+		return;
+	}
+	after->name = strdup(entry->text);
+	d->failed = d->failed || !after->name;
+}
+
 void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
 		     const struct lab_node *value, struct spec_vm *vm)
 {
@@ -111,6 +134,13 @@ void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
 		for (; vm->nics && vm->n_nics < value->n; vm->n_nics++)
 			decode_nic(d, value->items[vm->n_nics], &vm->nics[vm->n_nics]);
 		d->failed = d->failed || !vm->nics;
+		break;
+	case LAB_TYPE_AFTER:
+		lab_after_free(vm);
+		vm->after = calloc(value->n + 1, sizeof(*vm->after));
+		for (; vm->after && vm->n_after < value->n; vm->n_after++)
+			decode_after(d, value->items[vm->n_after], &vm->after[vm->n_after]);
+		d->failed = d->failed || !vm->after;
 		break;
 	default:
 		break;

@@ -39,6 +39,7 @@ static const char *const type_names[] = {
 	[LAB_TYPE_CDROMS] = "list",
 	[LAB_TYPE_NICS] = "list",
 	[LAB_TYPE_LIMITS] = "map",
+	[LAB_TYPE_AFTER] = "list of names",
 };
 static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 
@@ -126,7 +127,10 @@ static const struct lab_schema_row rows[] = {
 	VM("agent", LAB_TYPE_BOOL, agent, .default_text = "true",
 	   .help = "A channel for QEMU's guest agent."),
 	VM("autostart", LAB_TYPE_BOOL, autostart, .default_text = "false",
-	   .help = "Whether `hv up` without names starts it."),
+	   .help = "Whether `hv up` without names, and hv.target, start it."),
+	VM("after", LAB_TYPE_AFTER, after, .not_in_profile = true,
+	   .help = "Machines that start before this one, and stop after it, where both do; one "
+		   "that is not to start is not waited for."),
 	VM("restart", LAB_TYPE_ENUM, restart, .words = lab_restart_words, .default_text = "no",
 	   .help = "Whether the machine is started again when its QEMU or TPM ends by a failure."),
 	VM("jail", LAB_TYPE_ENUM, jail, .words = lab_jail_words, .default_text = "auto",

@@ -45,6 +45,7 @@ enum lab_type {
 	LAB_TYPE_CDROMS,
 	LAB_TYPE_NICS,
 	LAB_TYPE_LIMITS, /* one section */
+	LAB_TYPE_AFTER, /* a list of names of VMs */
 	LAB_TYPE_COUNT
 };
 

@@ -120,6 +120,13 @@ struct spec_limits {
 	struct spec_where memory_max_where, pids_where; /* of the values */
 };
 
+/* A machine that another one comes after. */
+struct spec_after {
+	struct spec_where where;
+	char *name;
+	const struct spec_vm *vm;
+};
+
 struct spec_vm {
 	char *name;
 	struct spec_where where;
@@ -139,6 +146,9 @@ struct spec_vm {
 	bool hyperv; /* enlightenments under KVM; default: false */
 	bool agent; /* virtio-serial channel for the guest agent; default: true */
 	bool autostart; /* default: false */
+	struct spec_after *after; /* start before it, stop after it */
+	size_t n_after;
+	unsigned rank; /* how many start one after the other before it; 0: none */
 	unsigned stop_timeout_s; /* default 90 */
 	enum spec_restart restart;
 	enum spec_jail jail;

@@ -159,6 +159,7 @@ static int serve(struct network *n, struct error *err)
 
 	if (rc < 0)
 		return error_errno(err, -rc, "event loop");
+	(void)sd_event_set_watchdog(n->event, 1);
 	rc = signals_watch(n->event, on_signal, n, err);
 	if (rc == 0)
 		rc = start(n, &n->failure);

@@ -35,7 +35,7 @@ static void cmd_kill(struct supervisor *s, struct control_call *call, json_t *ar
 
 static void cmd_shutdown(struct supervisor *s, struct control_call *call, json_t *args)
 {
-	json_int_t timeout_ms = 90 * 1000;
+	json_int_t timeout_ms = (json_int_t)s->vm->stop_timeout_s * 1000;
 	int force = 0;
 	json_error_t fault;
 

@@ -39,7 +39,7 @@ struct control_peer {
 	struct control_server *server;
 	struct control_call *held[1100];
 	size_t n_held;
-	unsigned gone[100]; /* numbers, in their order */
+	unsigned gone[300]; /* numbers, in their order */
 	size_t n_gone;
 	unsigned last_client;
 	int n_commands;
