@@ -14,6 +14,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -96,11 +97,26 @@ static int confine(const void *arg, const char **ret_what)
 	return 0;
 }
 
+static int join_group(int cgroup_fd, struct child *child, struct error *err)
+{
+	cleanup_close int fd = -1;
+
+	if (cgroup_fd < 0)
+		return 0;
+	fd = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && dprintf(fd, "%d", (int)child->pid) > 0)
+		return 0;
+	(void)error_errno(err, errno, "put it into its control group");
+	child_destroy(child);
+	return -errno;
+}
+
 int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct error *err)
 {
 	struct child_fd folder = {.fd = spec->folder_fd, .target = JAIL_FOLDER_TARGET};
 	cleanup_free char *mark = str_printf(JAIL_MARK "=%s", spec->owner);
 	char *env[] = {mark, NULL};
+	int rc;
 
 	if (!mark)
 		return error_oom(err);
@@ -113,7 +129,7 @@ int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct err
 	if (spec->folder_fd >= 0 && spec->device)
 		return error_set(err, EINVAL, "start '%s': a folder or a device, not both",
 				 spec->program);
-	return child_spawn(
+	rc = child_spawn(
 		&(struct child_spec){
 			.path = spec->program,
 			.argv = spec->argv,
@@ -131,4 +147,5 @@ int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct err
 			.run_arg = spec->run_arg,
 		},
 		ret_child, err);
+	return rc < 0 ? rc : join_group(spec->cgroup_fd, ret_child, err);
 }

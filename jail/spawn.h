@@ -48,6 +48,7 @@ struct jail_spec {
 	/* A folder that appears at JAIL_FOLDER in a mount namespace of its own,
 	 * so that the process reaches it whatever lies above; -1: none. */
 	int folder_fd;
+	int cgroup_fd; /* cgroup v2 folder to live in; -1: the caller's */
 	/* Instead of a program, as in base/child.h. */
 	int (*run)(void *arg);
 	void *run_arg;

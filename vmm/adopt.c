@@ -9,6 +9,7 @@
 #include "vmm/attach.h"
 #include "vmm/json.h"
 #include "vmm/leftovers.h"
+#include "vmm/machine_group.h"
 #include "vmm/owner.h"
 #include "vmm/resources.h"
 #include "vmm/states.h"
@@ -55,6 +56,7 @@ static void end_left_over(const struct paths *paths, const char *vm, struct chil
 	child_destroy(swtpm);
 	owner_of_vm(&owner, paths, vm);
 	leftovers_end(owner.text);
+	machine_group_end(paths, vm);
 }
 
 static int read_tap_names(json_t *status, struct resources *r, struct error *err)
@@ -120,6 +122,7 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	}
 	r->qemu = qemu;
 	r->swtpm = swtpm;
+	machine_group_adopt(r);
 	*ret_adopted = (struct adopted){
 		.started = (uint64_t)json_integer_value(json_object_get(status, "started")),
 		.paused = vm_state_parse(state) == VM_STATE_PAUSED,

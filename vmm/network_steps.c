@@ -118,6 +118,7 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 			.stderr_fd = err_write,
 			.cwd_fd = -1,
 			.folder_fd = n->state_dirfd,
+			.cgroup_fd = -1,
 		},
 		&n->dnsmasq, err);
 	if (rc == 0)

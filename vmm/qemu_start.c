@@ -75,6 +75,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.stderr_fd = err_write,
 			.cwd_fd = dirfd,
 			.folder_fd = -1,
+			.cgroup_fd = r->group.fd,
 		},
 		&r->swtpm, err);
 	if (rc < 0)
@@ -136,6 +137,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.stderr_fd = err_write,
 				.cwd_fd = -1,
 				.folder_fd = -1,
+				.cgroup_fd = r->group.fd,
 			},
 			&r->qemu, err);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include "tpm/swtpm.h"
 #include "vmm/attach.h"
 #include "vmm/inspect.h"
+#include "vmm/machine_group.h"
 #include "vmm/names.h"
 #include "vmm/owner.h"
 #include "vmm/qemu_start.h"
@@ -34,6 +35,7 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 		.state_dirfd = -1,
 		.swtpm = CHILD_INIT,
 		.qemu = CHILD_INIT,
+		.group = CGROUP_INIT,
 		.qemu_stderr = -1,
 		.swtpm_stderr = -1,
 	};
@@ -178,14 +180,17 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	close_fd(&r->qemu_stderr);
 	attachments_free(r->attachments);
 	r->attachments = NULL;
+	machine_group_remove(r);
 }
 
 /* The networks hear of their user while QEMU is busy with its own start. One
  * that was just on its way down refuses, and its TAP goes with QEMU. */
 static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
 {
-	int rc = qemu_start(r, err);
+	int rc = machine_group_make(r, err);
 
+	if (rc == 0)
+		rc = qemu_start(r, err);
 	if (rc == 0)
 		rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
 	if (rc < 0)
@@ -289,6 +294,7 @@ void resources_free(struct resources *r)
 {
 	child_destroy(&r->qemu);
 	child_destroy(&r->swtpm);
+	machine_group_remove(r);
 	close_fd(&r->qemu_stderr);
 	close_fd(&r->swtpm_stderr);
 	resources_files_free(r);

@@ -10,7 +10,9 @@
 
 #include "base/child.h"
 #include "base/paths.h"
+#include "base/str.h"
 #include "firmware/descriptor.h"
+#include "jail/cgroup.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
 #include "vmm/hardware.h"
@@ -37,6 +39,8 @@ struct resources {
 	struct plan plan;
 	size_t n_done; /* steps that have to be undone */
 	struct child swtpm, qemu;
+	struct cgroup group; /* of both */
+	struct strv group_missing; /* what of its limits could not be set, and why */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	char (*tap_names)[IFNAMSIZ]; /* as many as the spec has NICs */
 	struct attachments *attachments; /* the use of its networks */

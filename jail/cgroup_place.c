@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "jail/cgroup_place.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "jail/cgroup_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { PROC_MAX = 1 << 20 };
+
+static const char *const controllers[] = {"cpu", "memory", "io", "pids"};
+
+void cgroup_place_close(struct cgroup_place *place)
+{
+	close_fd(&place->fd);
+	free(place->path);
+	free(place->folder);
+	*place = (struct cgroup_place)CGROUP_PLACE_INIT;
+}
+
+static bool is_cgroup2(const char *folder)
+{
+	struct statfs fs;
+
+	return statfs(folder, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* Where this process is: its group, that group's folder, and the length of the
+ * hierarchy's own folder in front. */
+static int find_own(char **ret_group, char **ret_folder, size_t *ret_top_len, struct error *err)
+{
+	cleanup_free char *groups = NULL, *mounts = NULL, *group = NULL, *folder = NULL;
+	const char *rest;
+	bool v1;
+	int rc;
+
+	rc = file_read(AT_FDCWD, "/proc/self/cgroup", PROC_MAX, &groups, NULL, err);
+	if (rc == 0)
+		rc = file_read(AT_FDCWD, "/proc/self/mountinfo", PROC_MAX, &mounts, NULL, err);
+	if (rc < 0)
+		return error_set(err, EOPNOTSUPP, "no control groups: /proc tells of none");
+	v1 = cgroup_text_is_v1(groups, "memory") || cgroup_text_is_v1(groups, "cpu");
+	group = cgroup_text_own(groups);
+	rest = mounts;
+	while (group && !folder && (folder = cgroup_text_folder(&rest, group, ret_top_len)))
+		/* What is mounted may be covered by something else. */
+		if (!is_cgroup2(folder))
+			free(steal_ptr(&folder));
+	if (!folder)
+		return error_set(err, EOPNOTSUPP,
+				 v1 ? "cgroup v1: limits cannot be set (boot the host with "
+				      "systemd.unified_cgroup_hierarchy=1)"
+				    : "no cgroup v2: it is not mounted, or this process is not "
+				      "in what is mounted (mount -t cgroup2 none "
+				      "/sys/fs/cgroup)");
+	*ret_group = steal_ptr(&group);
+	*ret_folder = steal_ptr(&folder);
+	return 0;
+}
+
+/* systemd marks what it has delegated. */
+static bool is_delegated(const char *folder)
+{
+	char value[2];
+
+	return (getxattr(folder, "trusted.delegate", value, sizeof(value)) == 1 ||
+		getxattr(folder, "user.delegate", value, sizeof(value)) == 1) &&
+	       value[0] == '1';
+}
+
+/* Cuts the last component of a path; the top is "". */
+static void cut(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+}
+
+/* One at a time: one that is not there does not keep the others off. That it is
+ * missing shows where its limit is written. */
+static void enable(int fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+		cleanup_close int file = openat(fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+		char word[16];
+
+		(void)str_format(word, sizeof(word), "+%s", controllers[i]);
+		if (file >= 0)
+			(void)file_write_all(file, word, strlen(word), NULL);
+	}
+}
+
+static int open_folder(const char *folder, int *ret_fd, struct error *err)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", folder);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_top(const char *top, bool make, struct cgroup_place *place, struct error *err)
+{
+	cleanup_close int top_fd = -1;
+	int rc;
+
+	place->ours = true;
+	place->path = strdup("/" CGROUP_FOLDER);
+	place->folder = str_printf("%s/" CGROUP_FOLDER, top);
+	if (!place->path || !place->folder)
+		return error_oom(err);
+	rc = open_folder(top, &top_fd, err);
+	if (rc < 0)
+		return rc;
+	if (make && mkdirat(top_fd, CGROUP_FOLDER, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "make '%s'", place->folder);
+	if (make)
+		enable(top_fd);
+	return open_folder(place->folder, &place->fd, err);
+}
+
+int cgroup_place_open(struct cgroup_place *ret_place, bool make, struct error *err)
+{
+	cleanup_cgroup_place struct cgroup_place place = CGROUP_PLACE_INIT;
+	cleanup_free char *group = NULL, *folder = NULL;
+	size_t top_len = 0;
+	int rc;
+
+	rc = find_own(&group, &folder, &top_len, err);
+	if (rc < 0)
+		return rc;
+	cut(group);
+	if (strlen(folder) > top_len) {
+		cut(folder);
+		if (strlen(folder) > top_len && is_delegated(folder)) {
+			place.path = steal_ptr(&group);
+			place.folder = steal_ptr(&folder);
+			rc = open_folder(place.folder, &place.fd, err);
+		}
+	}
+	if (rc == 0 && place.fd < 0) {
+		folder[top_len] = '\0';
+		rc = open_top(folder, make, &place, err);
+	}
+	if (rc < 0)
+		return rc;
+	*ret_place = place;
+	place = (struct cgroup_place)CGROUP_PLACE_INIT;
+	return 0;
+}
+
+void cgroup_place_enable(const struct cgroup_place *place)
+{
+	enable(place->fd);
+}
