@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "vmm/jail_status.h"
 #include "vmm/vm_status.h"
 
 enum { OPT_JSON };
@@ -91,6 +92,18 @@ static void print_storage(json_t *status)
 		(void)printf("%-10s %s\n", i ? "" : "cdroms", json_string_value(entry));
 }
 
+/* A line for each layer that is not there. */
+static void print_jail(json_t *status)
+{
+	json_t *missing = json_object_get(json_object_get(status, "jail"), "missing"), *text;
+	size_t i;
+
+	if (json_is_array(missing) && !json_array_size(missing))
+		line("jail", "all layers");
+	json_array_foreach (missing, i, text)
+		(void)printf("%-10s without %s\n", i ? "" : "jail", json_string_value(text));
+}
+
 static int run(struct cli *cli)
 {
 	cleanup_json json_t *status = NULL;
@@ -102,6 +115,7 @@ static int run(struct cli *cli)
 		rc = vm_status_read(&cli->paths, vm, &status, &cli->err);
 	if (rc < 0)
 		return rc;
+	jail_status_add(status);
 	if (cli->values[OPT_JSON])
 		return cli_print_json(cli, json_incref(status));
 	line("name", cli_text(status, "name"));
@@ -111,6 +125,7 @@ static int run(struct cli *cli)
 	print_nics(status);
 	print_storage(status);
 	line("agent", json_is_true(json_object_get(status, "agent")) ? "answers" : "not there");
+	print_jail(status);
 	return 0;
 }
 

@@ -35,12 +35,34 @@ static bool is_cgroup2(const char *folder)
 	return statfs(folder, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+static char *find_folder(const char *mounts, const char *group, size_t *ret_top_len)
+{
+	char *folder;
+
+	while ((folder = cgroup_text_folder(&mounts, group, ret_top_len))) {
+		if (is_cgroup2(folder))
+			return folder;
+		/* What is mounted there is covered by something else. */
+		free(folder);
+	}
+	return NULL;
+}
+
+char *cgroup_place_folder(const char *group)
+{
+	cleanup_free char *mounts = NULL;
+	size_t top_len;
+
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", PROC_MAX, &mounts, NULL, NULL) < 0)
+		return NULL;
+	return find_folder(mounts, group, &top_len);
+}
+
 /* Where this process is: its group, that group's folder, and the length of the
  * hierarchy's own folder in front. */
 static int find_own(char **ret_group, char **ret_folder, size_t *ret_top_len, struct error *err)
 {
 	cleanup_free char *groups = NULL, *mounts = NULL, *group = NULL, *folder = NULL;
-	const char *rest;
 	bool v1;
 	int rc;
 
@@ -51,11 +73,8 @@ static int find_own(char **ret_group, char **ret_folder, size_t *ret_top_len, st
 		return error_set(err, EOPNOTSUPP, "no control groups: /proc tells of none");
 	v1 = cgroup_text_is_v1(groups, "memory") || cgroup_text_is_v1(groups, "cpu");
 	group = cgroup_text_own(groups);
-	rest = mounts;
-	while (group && !folder && (folder = cgroup_text_folder(&rest, group, ret_top_len)))
-		/* What is mounted may be covered by something else. */
-		if (!is_cgroup2(folder))
-			free(steal_ptr(&folder));
+	if (group)
+		folder = find_folder(mounts, group, ret_top_len);
 	if (!folder)
 		return error_set(err, EOPNOTSUPP,
 				 v1 ? "cgroup v1: limits cannot be set (boot the host with "
@@ -66,6 +85,17 @@ static int find_own(char **ret_group, char **ret_folder, size_t *ret_top_len, st
 	*ret_group = steal_ptr(&group);
 	*ret_folder = steal_ptr(&folder);
 	return 0;
+}
+
+char *cgroup_place_top(struct error *err)
+{
+	cleanup_free char *group = NULL, *folder = NULL;
+	size_t top_len = 0;
+
+	if (find_own(&group, &folder, &top_len, err) < 0)
+		return NULL;
+	folder[top_len] = '\0';
+	return steal_ptr(&folder);
 }
 
 /* systemd marks what it has delegated. */

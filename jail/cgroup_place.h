@@ -26,6 +26,14 @@ struct cgroup_place {
  * -EOPNOTSUPP with the reason where there is no version 2, or none to be seen. */
 int cgroup_place_open(struct cgroup_place *ret_place, bool make, struct error *err);
 
+/* The folder of a group in the file system, as this process sees it. NULL where it sees
+ * none, or out of memory. */
+char *cgroup_place_folder(const char *group);
+
+/* The folder of the hierarchy in the file system; the caller frees it. NULL with the
+ * reason in err. */
+char *cgroup_place_top(struct error *err);
+
 /* Turns on the controllers that limits need, as far as they are there. */
 void cgroup_place_enable(const struct cgroup_place *place);
 

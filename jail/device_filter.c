@@ -74,11 +74,11 @@ static int sys_bpf(int command, union bpf_attr *attr)
 	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
-int device_filter_attach(int cgroup_fd, const dev_t *devices, size_t n, struct error *err)
+static int load(const dev_t *devices, size_t n, int *ret_fd, struct error *err)
 {
 	struct bpf_insn program[HEAD + EACH * DEVICE_FILTER_MAX + TAIL];
-	cleanup_close int prog_fd = -1;
 	union bpf_attr attr;
+	int fd;
 
 	if (n > DEVICE_FILTER_MAX)
 		return error_set(err, E2BIG, "device filter: more than %d devices",
@@ -88,15 +88,34 @@ int device_filter_attach(int cgroup_fd, const dev_t *devices, size_t n, struct e
 	attr.insn_cnt = (uint32_t)write_program(program, devices, n);
 	attr.insns = (uint64_t)(uintptr_t)program;
 	attr.license = (uint64_t)(uintptr_t) "GPL";
-	prog_fd = sys_bpf(BPF_PROG_LOAD, &attr);
-	if (prog_fd < 0)
+	fd = sys_bpf(BPF_PROG_LOAD, &attr);
+	if (fd < 0)
 		return error_errno(err, errno, "device filter: load the program");
+	*ret_fd = fd;
+	return 0;
+}
+
+int device_filter_attach(int cgroup_fd, const dev_t *devices, size_t n, struct error *err)
+{
+	cleanup_close int fd = -1;
+	union bpf_attr attr;
+	int rc = load(devices, n, &fd, err);
+
+	if (rc < 0)
+		return rc;
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = (uint32_t)cgroup_fd;
-	attr.attach_bpf_fd = (uint32_t)prog_fd;
+	attr.attach_bpf_fd = (uint32_t)fd;
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_MULTI;
 	if (sys_bpf(BPF_PROG_ATTACH, &attr) < 0)
 		return error_errno(err, errno, "device filter: attach the program");
 	return 0;
+}
+
+int device_filter_probe(struct error *err)
+{
+	cleanup_close int fd = -1;
+
+	return load(NULL, 0, &fd, err);
 }

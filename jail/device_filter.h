@@ -18,4 +18,7 @@ enum { DEVICE_FILTER_MAX = 16 };
  */
 int device_filter_attach(int cgroup_fd, const dev_t *devices, size_t n, struct error *err);
 
+/* Whether the kernel takes such programs from this process: loads one and lets go. */
+int device_filter_probe(struct error *err);
+
 #endif

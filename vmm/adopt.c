@@ -122,6 +122,7 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	}
 	r->qemu = qemu;
 	r->swtpm = swtpm;
+	r->jail_started = json_incref(json_object_get(status, "jail_at_start"));
 	machine_group_adopt(r);
 	*ret_adopted = (struct adopted){
 		.started = (uint64_t)json_integer_value(json_object_get(status, "started")),

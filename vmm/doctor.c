@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "firmware/descriptor.h"
+#include "jail/support.h"
 #include "net/nft.h"
 #include "vmm/host.h"
 #include "vmm/json.h"
@@ -125,6 +126,26 @@ static void examine_init(json_t *list)
 		    "is not the init system: supervisors run in the background", NULL);
 }
 
+/* Each layer of a machine's jail. */
+static void examine_jail(json_t *list)
+{
+	struct jail_support support;
+
+	jail_support_probe(&support);
+	for (int i = 0; i < JAIL_SUPPORT_COUNT; i++) {
+		cleanup_free char *detail = NULL;
+
+		if (support.v[i].there || support.v[i].unknown) {
+			add(list, jail_support_name(i), support.v[i].there ? "ok" : "note",
+			    support.v[i].detail, support.v[i].unknown ? "sudo hv doctor" : NULL);
+			continue;
+		}
+		detail = str_printf("%s: %s", support.v[i].detail, jail_support_loss(i));
+		add(list, jail_support_name(i), "note", detail ? detail : "not there",
+		    jail_support_remedy(i));
+	}
+}
+
 int doctor_examine(const struct paths *paths, json_t **ret_list, struct error *err)
 {
 	json_t *list = json_array();
@@ -146,6 +167,7 @@ int doctor_examine(const struct paths *paths, json_t **ret_list, struct error *e
 	else
 		add(list, "tun", "missing", "/dev/net/tun is not there", "modprobe tun");
 	examine_nft(list, &host);
+	examine_jail(list);
 	examine_folder(list, "state", paths->state);
 	examine_folder(list, "run", paths->run);
 	examine_init(list);

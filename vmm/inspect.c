@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "disk/volume.h"
+#include "jail/support.h"
 #include "tpm/swtpm.h"
 #include "vmm/host.h"
 #include "vmm/json.h"
@@ -64,6 +65,27 @@ static int check_programs(const struct spec_vm *vm, const struct host *host, str
 	if (!host->qemu_img && vm->firmware <= SPEC_FIRMWARE_SECURE_BOOT)
 		return error_set(err, ENOENT, "qemu-img is not installed (apt install qemu-utils)");
 	return 0;
+}
+
+/* With `jail: require` a machine does not start with less than the whole. */
+static int check_jail(const struct spec_vm *vm, struct error *err)
+{
+	cleanup_strbuf struct strbuf missing = {0};
+	struct jail_support support;
+
+	if (vm->jail != SPEC_JAIL_REQUIRE)
+		return 0;
+	jail_support_probe(&support);
+	for (int i = 0; i < JAIL_SUPPORT_COUNT; i++)
+		if (jail_support_is_layer(i) && !support.v[i].there)
+			strbuf_addf(&missing, "%s%s (%s)", missing.len ? ", " : "",
+				    jail_support_name(i), support.v[i].detail);
+	if (!missing.len)
+		return 0;
+	return error_set(err, ENOTSUP,
+			 "jail: require, but this host lacks %s; hv doctor tells what to do, jail: "
+			 "auto goes without",
+			 missing.data);
 }
 
 static int check_memory(const struct spec_vm *vm, const struct host *host, struct error *err)
@@ -196,6 +218,8 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 	int rc;
 
 	rc = check_programs(vm, host, err);
+	if (rc == 0)
+		rc = check_jail(vm, err);
 	if (rc == 0)
 		rc = inspect_accel(vm, host, &kvm, err);
 	if (rc == 0)

@@ -25,8 +25,9 @@ int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_k
 
 /*
  * Refuses what cannot work: not root, missing programs, devices, images or
- * memory, an image that is hostile, in use, or larger than configured. Each
- * error names the VM, the key and the way out.
+ * memory, a layer of the jail where the VM requires them all, an image that is
+ * hostile, in use, or larger than configured. Each error names the VM, the key
+ * and the way out.
  */
 int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err);
 

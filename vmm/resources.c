@@ -12,6 +12,7 @@
 #include "tpm/swtpm.h"
 #include "vmm/attach.h"
 #include "vmm/inspect.h"
+#include "vmm/jail_status.h"
 #include "vmm/machine_group.h"
 #include "vmm/names.h"
 #include "vmm/owner.h"
@@ -283,6 +284,8 @@ int resources_start(struct resources *r, struct error *err)
 	int rc;
 
 	rc = prepare(r, err);
+	json_decref(r->jail_started);
+	r->jail_started = jail_status_started(&r->vm->limits, 0);
 	if (rc == 0 && r->state_dirfd < 0)
 		rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 1, &r->state_dirfd, err);
 	if (rc == 0)
@@ -306,4 +309,5 @@ void resources_free(struct resources *r)
 	hardware_free(&r->hw);
 	firmware_found_free(&r->firmware);
 	plan_free(&r->plan);
+	json_decref(r->jail_started);
 }

@@ -19,6 +19,7 @@
 #include "vmm/host.h"
 #include "vmm/pins.h"
 
+#include <jansson.h>
 #include <net/if.h>
 
 struct error;
@@ -39,6 +40,7 @@ struct resources {
 	struct plan plan;
 	size_t n_done; /* steps that have to be undone */
 	struct child swtpm, qemu;
+	json_t *jail_started; /* as of vmm/jail_status.h */
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */

@@ -5,9 +5,11 @@
  *
  *   name state uuid pid reason started accel machine cpu cpus memory firmware
  *   tpm nics[{network, mac, tap, model, address}] disks[{name, path, size, bus,
- *   format}] cdroms[] agent qemu swtpm supervisor keeper error
+ *   format}] cdroms[] agent qemu swtpm supervisor keeper jail_at_start error
  *
- * pid, reason, started, accel, tap, qemu, swtpm, supervisor, keeper and error are null
+ * pid, reason, started, accel, tap, qemu, swtpm, supervisor, keeper,
+ * jail_at_start
+ * (vmm/jail_status.h, which makes `hv status`'s `jail` of it) and error are null
  * where they do not apply; memory and size are in bytes, started in seconds
  * since the epoch.
  */
