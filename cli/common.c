@@ -25,7 +25,8 @@ void cli_tell(const struct error *err)
 	strbuf_add_printable(&shown, err->text, strlen(err->text), false);
 	(void)fflush(stdout);
 	(void)fprintf(stderr, "hv: %s%s\n", shown.data ? shown.data : "out of memory",
-		      err->code == EACCES && geteuid() != 0 ? " (hv needs root or the group hv)" : "");
+		      err->code == EACCES && geteuid() != 0 ? " (hv needs root or the group hv)"
+							    : "");
 }
 
 static int not_found(struct cli *cli, const char *what, const char *name, struct strbuf *known)

@@ -6,8 +6,8 @@
 enum { OPT_TIMEOUT, OPT_FORCE };
 
 static const struct cli_option options[] = {
-	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long the guest may take (its stop_timeout; 0: for ever)",
-			 false},
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS",
+			 "how long the guest may take (its stop_timeout; 0: for ever)", false},
 	[OPT_FORCE] = {"force", 'f', NULL, "end it when the time is up", false},
 	{0},
 };

@@ -49,12 +49,12 @@ bool cli_wait_parse(const char *s, struct wait_condition *ret_condition)
 	const char *text = str_after(s, "console:");
 
 	if (text && *text) {
-		*ret_condition = (struct wait_condition){WAIT_CONSOLE, text};
+		*ret_condition = (struct wait_condition){WAIT_CONSOLE, text, 0};
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (str_eq(s, words[i])) {
-			*ret_condition = (struct wait_condition){(enum wait_for)i, NULL};
+			*ret_condition = (struct wait_condition){(enum wait_for)i, NULL, 0};
 			return true;
 		}
 	return false;
@@ -142,6 +142,14 @@ static bool has_address(json_t *status)
 	return false;
 }
 
+static bool is_replaced(const struct waiting *w, json_t *status)
+{
+	json_t *supervisor = json_object_get(status, "supervisor");
+
+	return json_is_object(supervisor) &&
+	       json_integer_value(json_object_get(supervisor, "pid")) != w->condition->pid;
+}
+
 /* 1: the condition holds; 0: not yet. */
 static int look_at_vm(struct waiting *w, struct error *err)
 {
@@ -171,6 +179,8 @@ static int look_at_vm(struct waiting *w, struct error *err)
 		return has_address(status);
 	case WAIT_CONSOLE:
 		return console_says(w);
+	case WAIT_REPLACED:
+		return is_replaced(w, status);
 	case WAIT_DOWN:
 		return 0;
 	case WAIT_RUNNING:
@@ -270,7 +280,7 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 	static const char *const wanted[] = {
 		[WAIT_RUNNING] = "the start", [WAIT_AGENT] = "the guest agent",
 		[WAIT_IP] = "an address",     [WAIT_CONSOLE] = "the text on the console",
-		[WAIT_DOWN] = "the end",
+		[WAIT_DOWN] = "the end",      [WAIT_REPLACED] = "a new supervisor",
 	};
 	struct waiting w = {
 		.cli = cli,

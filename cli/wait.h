@@ -11,11 +11,13 @@ enum wait_for {
 	WAIT_IP, /* a NIC has a lease of its network */
 	WAIT_CONSOLE, /* a text was seen on the console since the start */
 	WAIT_DOWN, /* it has stopped */
+	WAIT_REPLACED, /* another supervisor than that of pid looks after it */
 };
 
 struct wait_condition {
 	enum wait_for what;
 	const char *text; /* of WAIT_CONSOLE */
+	int pid; /* of WAIT_REPLACED */
 };
 
 /* "running", "agent", "ip", "console:TEXT"; false for anything else. */

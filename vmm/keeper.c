@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "tpm/swtpm.h"
 #include "vmm/adopt.h"
+#include "vmm/attach.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/peer.h"
@@ -120,8 +121,10 @@ void keeper_ready(struct keeper *k)
 	bool first = !k->ready;
 
 	k->ready = k->running_once = true;
-	if (k->state == VM_STATE_STARTING)
+	if (k->state == VM_STATE_STARTING) {
 		k->state = VM_STATE_RUNNING;
+		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
+	}
 	keeper_write_status(k);
 	if (first)
 		ready_tell(k->options->ready_fd, NULL);
@@ -312,6 +315,10 @@ static int begin(struct keeper *k, struct error *err)
 		rc = keeper_spawn(k, err);
 	if (rc == 0)
 		keeper_write_status(k);
+	if (rc == 0) {
+		attachments_free(k->held);
+		k->held = NULL;
+	}
 	return rc;
 }
 
@@ -345,7 +352,14 @@ static void unwatch(struct keeper *k)
 	k->end_timer = sd_event_source_disable_unref(k->end_timer);
 }
 
-/* Ends what is left of this life. */
+static bool lives_again(const struct keeper *k)
+{
+	return k->failure.code && k->ready && !k->killed && !k->stopping &&
+	       k->options->vm->restart == SPEC_RESTART_ON_FAILURE;
+}
+
+/* Ends what is left of this life. Its networks would end with their last user: where
+ * it is to live again, it stays one. */
 static void finish(struct keeper *k)
 {
 	child_destroy(&k->res.qemu);
@@ -355,16 +369,13 @@ static void finish(struct keeper *k)
 	remember_end(k);
 	if (!k->running_once)
 		resources_roll_back(&k->res);
+	k->agent_open = false;
 	k->state = k->failure.code ? VM_STATE_CRASHED : VM_STATE_STOPPED;
 	log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
-	resources_free(&k->res);
-}
-
-/* The guest runs on; who comes next takes it over. */
-static void let_go(struct keeper *k)
-{
-	close_fd(&k->res.qemu.pidfd);
-	close_fd(&k->res.swtpm.pidfd);
+	if (lives_again(k) && k->res.attachments) {
+		attachments_free(k->held);
+		k->held = steal_ptr(&k->res.attachments);
+	}
 	resources_free(&k->res);
 }
 
@@ -404,7 +415,7 @@ static void live(struct keeper *k)
 	k->agent_open = false;
 	(void)loop(k, begin);
 	if (k->reload)
-		let_go(k);
+		resources_let_go(&k->res);
 	else
 		finish(k);
 }
@@ -461,12 +472,6 @@ static void pause_life(struct keeper *k)
 	keeper_dismiss(k);
 }
 
-static bool lives_again(const struct keeper *k)
-{
-	return k->failure.code && k->ready && !k->killed && !k->stopping &&
-	       k->options->vm->restart == SPEC_RESTART_ON_FAILURE;
-}
-
 static int keep(struct keeper *k, struct error *err)
 {
 	for (;;) {
@@ -486,6 +491,7 @@ static int keep(struct keeper *k, struct error *err)
 		if (k->killed || k->stopping)
 			break;
 	}
+	attachments_free(k->held);
 	close_fd(&k->control_fd);
 	close_fd(&k->console_fd);
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);

@@ -254,6 +254,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 			.stderr_fd = STDERR_FILENO,
 			.cwd_fd = -1,
 			.folder_fd = -1,
+			.cgroup_fd = -1,
 			.run = supervisor_main,
 			.run_arg = &start,
 		},

@@ -42,6 +42,7 @@ struct keeper {
 
 	/* Restarts of the machine. */
 	unsigned failures; /* in a row */
+	struct attachments *held; /* its networks, between two lives */
 	uint64_t life_usec; /* when this life began */
 
 	/* The supervisor. */

@@ -311,3 +311,11 @@ void resources_free(struct resources *r)
 	plan_free(&r->plan);
 	json_decref(r->jail_started);
 }
+
+void resources_let_go(struct resources *r)
+{
+	close_fd(&r->qemu.pidfd);
+	close_fd(&r->swtpm.pidfd);
+	cgroup_close(&r->group);
+	resources_free(r);
+}

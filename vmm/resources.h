@@ -68,4 +68,7 @@ void resources_roll_back(struct resources *r);
  * Frees everything. */
 void resources_free(struct resources *r);
 
+/* Frees everything and leaves the machine as it is, for the next keeper. */
+void resources_let_go(struct resources *r);
+
 #endif

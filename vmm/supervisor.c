@@ -85,16 +85,18 @@ static void explain_end(struct supervisor *s)
 {
 	const char *words = last_words_finish(&s->qemu_words);
 	int status = s->qemu_status;
+	bool known = s->start->status_known || status;
 	char how[64];
 
 	if (s->failure.code || s->killed)
 		return;
 	if (s->ends && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (!s->start->status_known && s->ends)
+	/* Of a process that is not the keeper's child there is none. */
+	if (!known && s->ends)
 		return;
 	child_describe_status(how, sizeof(how), status);
-	if (!s->start->status_known)
+	if (!known)
 		(void)str_format(how, sizeof(how), "ended without a word");
 	(void)error_set(&s->failure, ECONNRESET, "QEMU %s%s%s", how, *words ? ": " : "", words);
 }
@@ -140,7 +142,7 @@ static void hear_swtpm_ended(struct supervisor *s, const struct vm_message *m, i
 	if (s->ends || s->killed || s->state == VM_STATE_STOPPING)
 		return;
 	child_describe_status(how, sizeof(how), (int)m->number);
-	if (!s->start->status_known)
+	if (!s->start->status_known && !m->number)
 		(void)str_format(how, sizeof(how), "has ended");
 	(void)error_set(&err, ECONNRESET, "swtpm %s%s%s; a machine does not go on without its TPM",
 			how, *words ? ": " : "", words);
