@@ -67,6 +67,9 @@ static int open_below(const char *root, enum paths_kind kind, const char *name, 
 			return error_wrap(err, rc, "%s", parent);
 	} else {
 		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		/* One that may be passed and not listed serves to open what is in it. */
+		if (fd < 0 && errno == EACCES)
+			fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return error_errno(err, errno, "open folder '%s/%s'", parent, name);
 	}

@@ -30,7 +30,7 @@ enum paths_kind { PATHS_VM, PATHS_NET };
 /* Opens STATE/vm/NAME and so on as a folder descriptor. With make the missing
  * folders are made (0755 down to the kind, 0711 for NAME under STATE, 0700
  * under RUN, which vmm/rundir opens to the group); without, a missing one is
- * -ENOENT. */
+ * -ENOENT, and one that the caller may not list can only be passed. */
 int paths_open_state(const struct paths *p, enum paths_kind kind, const char *name, int make,
 		     int *ret_fd, struct error *err);
 int paths_open_run(const struct paths *p, enum paths_kind kind, const char *name, int make,

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000 };
+enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, END_TRIES = 5 };
 
 void cli_tell(const struct error *err)
 {
@@ -103,6 +103,14 @@ int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const c
 	return error_wrap_if(err, rc, "%s '%s'", what, name);
 }
 
+/* The one that is the last to go. */
+static int find_last(json_t *status, struct child *ret_process)
+{
+	json_t *keeper = json_object_get(status, "keeper");
+
+	return adopt_find(keeper ? keeper : json_object_get(status, "supervisor"), ret_process);
+}
+
 int cli_find_supervisor(struct cli *cli, enum paths_kind kind, const char *name,
 			struct child *ret_supervisor)
 {
@@ -111,8 +119,7 @@ int cli_find_supervisor(struct cli *cli, enum paths_kind kind, const char *name,
 
 	if (rundir_read_status(&cli->paths, kind, name, &status, &served, NULL) < 0 || !status)
 		return -ESRCH;
-	return adopt_find(json_object_get(status, kind == PATHS_VM ? "keeper" : "supervisor"),
-			  ret_supervisor);
+	return find_last(status, ret_supervisor);
 }
 
 void cli_await_supervisor(struct child *supervisor)
@@ -138,6 +145,25 @@ int cli_adopt_network(struct cli *cli, const char *name)
 	return rc < 0 ? rc : 1;
 }
 
+int cli_end_network(struct cli *cli, const char *name, const char *command, json_t *args,
+		    uint64_t timeout_ms, struct error *err)
+{
+	enum rundir_state state = RUNDIR_SERVED;
+	int rc = -ECONNRESET;
+
+	for (int i = 0; i < END_TRIES && rc == -ECONNRESET && state == RUNDIR_SERVED; i++) {
+		rc = cli_command(cli, PATHS_NET, name, command, json_incref(args), timeout_ms, NULL,
+				 err);
+		if (rc == -ECONNRESET &&
+		    rundir_look(&cli->paths, PATHS_NET, name, &state, NULL) < 0)
+			break;
+	}
+	json_decref(args);
+	if (rc == -ECONNRESET && state == RUNDIR_SERVED)
+		rc = error_set(err, EPROTO, "network '%s': it hangs up again and again", name);
+	return rc;
+}
+
 void cli_release_network(struct cli *cli, const struct spec_network *net)
 {
 	cleanup_json json_t *status = NULL;
@@ -148,10 +174,9 @@ void cli_release_network(struct cli *cli, const struct spec_network *net)
 	    network_status_read(&cli->paths, net, &status, NULL) < 0 ||
 	    json_is_true(json_object_get(status, "keep")))
 		return;
-	(void)adopt_find(json_object_get(status, "supervisor"), &supervisor);
+	(void)find_last(status, &supervisor);
 	/* One that is on its way hangs up in the end. */
-	(void)cli_command(cli, PATHS_NET, net->name, "hv-net-release", NULL, RELEASE_MS, NULL,
-			  NULL);
+	(void)cli_end_network(cli, net->name, "hv-net-release", NULL, RELEASE_MS, NULL);
 	json_decref(status);
 	status = NULL;
 	if (network_status_read(&cli->paths, net, &status, NULL) == 0 &&

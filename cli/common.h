@@ -41,6 +41,12 @@ void cli_await_supervisor(struct child *supervisor);
  * has one now; 0: nothing was left of it; or -errno. */
 int cli_adopt_network(struct cli *cli, const char *name);
 
+/* As cli_command(), for one that a network answers when it is gone. A network that hangs
+ * up and is still there has a new supervisor by now, which is asked again. -ECONNRESET: it
+ * has gone. */
+int cli_end_network(struct cli *cli, const char *name, const char *command, json_t *args,
+		    uint64_t timeout_ms, struct error *err);
+
 /* Tells a network that its users may have gone, and waits until it is gone
  * where it goes for that. */
 void cli_release_network(struct cli *cli, const struct spec_network *net);

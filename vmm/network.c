@@ -2,17 +2,18 @@
 /*
  * Theory of operation
  *
- * The steps are quick and done before the loop starts; only dnsmasq takes its
- * time, and its line "started" makes the network ready. After that the loop
- * waits for users, for links that come and go, and for the end. What an earlier
- * supervisor left that was killed is found by its marks and taken over: the
- * bridge with its ports stays, the table is replaced, its dnsmasq is ended and
- * a new one started on the same leases.
+ * This is the keeper; who hears clients and reads what dnsmasq says is its supervisor
+ * (vmm/network_keeper.c tells of the two). The steps are quick and done before the
+ * loop starts; only dnsmasq takes its time, and its line "started", which the
+ * supervisor reads, makes the network ready. After that the loop waits for what the
+ * supervisor asks, for users and links that come and go, and for the end. What an
+ * earlier keeper left that was killed is found by its marks and taken over: the
+ * bridge with its ports stays, the table is replaced, its dnsmasq is ended and a new
+ * one started on the same leases.
  */
 #include "vmm/network_private.h"
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "net/link.h"
 #include "vmm/adopt.h"
@@ -20,6 +21,7 @@
 #include "vmm/json.h"
 #include "vmm/leftovers.h"
 #include "vmm/names.h"
+#include "vmm/peer.h"
 #include "vmm/ready.h"
 #include "vmm/signals.h"
 
@@ -34,15 +36,16 @@ void network_write_status(struct network *n)
 {
 	cleanup_json json_t *status = network_describe(n->options->net);
 	struct child self = {.pid = getpid(), .pidfd = 0};
-	json_t *users = json_array();
+	json_t *users = network_describe_users(n);
 	struct error err = ERROR_INIT;
 
-	for (size_t i = 0; i < n->n_users; i++)
-		(void)json_array_append_new(users, json_string(n->users[i].vm));
+	(void)sd_notifyf(0, "STATUS=%s, machines: %zu", n->ready ? "up" : "starting",
+			 json_array_size(users));
 	(void)json_object_set_new(status, "state", json_string(n->ready ? "up" : "starting"));
 	(void)json_object_set_new(status, "keep", json_boolean(n->keep));
 	(void)json_object_set_new(status, "users", users);
-	(void)json_object_set_new(status, "supervisor", adopt_describe(&self));
+	(void)json_object_set_new(status, "keeper", adopt_describe(&self));
+	(void)json_object_set_new(status, "supervisor", adopt_describe(&n->supervisor.process));
 	(void)json_object_set_new(status, "dnsmasq", adopt_describe(&n->dnsmasq));
 	if (rundir_write_status(&n->run, status, &err) < 0)
 		log_error("network '%s': %s", n->options->net->name, err.text);
@@ -51,6 +54,7 @@ void network_write_status(struct network *n)
 void network_end(struct network *n)
 {
 	n->ending = true;
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=going down");
 	(void)sd_event_exit(n->event, 0);
 }
 
@@ -62,7 +66,7 @@ void network_become_ready(struct network *n)
 	log_info("network '%s': up", n->options->net->name);
 	network_write_status(n);
 	ready_tell(n->options->ready_fd, NULL);
-	(void)sd_notify(0, "READY=1\nSTATUS=up");
+	(void)sd_notify(0, "READY=1");
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -73,27 +77,17 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-static int serve_control(struct network *n, struct error *err)
-{
-	struct control_handlers handlers = network_commands;
-	int fd, rc;
-
-	rc = fd_listen_unix(n->run.dirfd, NAME_CONTROL, 0600, &fd, err);
-	if (rc < 0)
-		return rc;
-	handlers.arg = n;
-	return control_server_new(n->event, fd, json_pack("{s:s}", "package", "hvup " HV_VERSION),
-				  &handlers, &n->control, err);
-}
-
-/* The dnsmasq of a supervisor that was killed holds our ports. */
+/* The dnsmasq of a keeper that was killed holds our ports; its supervisor, if it still
+ * lives, is on its way or hangs. */
 static void end_previous(struct network *n)
 {
 	cleanup_json json_t *status = rundir_own_status(&n->run);
-	struct child dnsmasq = CHILD_INIT;
+	struct child dnsmasq = CHILD_INIT, supervisor = CHILD_INIT;
 
 	if (!status)
 		return;
+	if (adopt_find(json_object_get(status, "supervisor"), &supervisor) == 0)
+		child_destroy(&supervisor);
 	if (adopt_find(json_object_get(status, "dnsmasq"), &dnsmasq) == 0)
 		child_destroy(&dnsmasq);
 	leftovers_end(n->owner.text);
@@ -111,7 +105,7 @@ static int start(struct network *n, struct error *err)
 		return error_oom(err);
 	rc = inspect_network(o->net, &n->host, err);
 	if (rc == 0)
-		rc = serve_control(n, err);
+		rc = peer_listen(n->run.dirfd, NAME_CONTROL, n->run.group, &n->control_fd, err);
 	if (rc < 0)
 		return rc;
 	end_previous(n);
@@ -123,10 +117,17 @@ static int start(struct network *n, struct error *err)
 		rc = net_watch_open(&n->watch_fd, err);
 	if (rc == 0)
 		rc = plan_add_network(&n->plan, o->net, err);
+	/* From here on there is something to undo, also where this process is killed. */
+	if (rc == 0)
+		network_write_status(n);
 	if (rc == 0)
 		rc = network_execute(n, err);
 	if (rc == 0)
 		rc = network_watch(n, err);
+	if (rc == 0)
+		rc = network_keeper_start(n, err);
+	if (rc == 0)
+		rc = network_keeper_watch(n, err);
 	if (rc == 0)
 		network_write_status(n);
 	if (rc == 0 && !o->net->dhcp)
@@ -136,11 +137,12 @@ static int start(struct network *n, struct error *err)
 
 static void end(struct network *n)
 {
+	n->ending = true;
 	sd_event_source_disable_unref(n->dnsmasq_source);
+	sd_event_source_disable_unref(n->words_source);
 	sd_event_source_disable_unref(n->watch_source);
 	network_roll_back(n);
 	log_info("network '%s': down", n->options->net->name);
-	last_words_free(&n->words);
 	close_fd(&n->dnsmasq_stderr);
 	close_fd(&n->watch_fd);
 	close_fd(&n->state_dirfd);
@@ -148,9 +150,10 @@ static void end(struct network *n)
 	plan_free(&n->plan);
 	free(n->hosts);
 	rundir_remove(&n->run, n->options->paths, PATHS_NET, n->options->net->name);
-	if (n->down_call)
-		control_reply(n->down_call, NULL);
-	control_server_free(n->control);
+	/* Who asked for the end hears of it when all is gone. */
+	network_keeper_end(n);
+	network_drop_users(n);
+	close_fd(&n->control_fd);
 }
 
 static int serve(struct network *n, struct error *err)
@@ -195,7 +198,8 @@ int network_run(const struct network_options *options, struct error *err)
 		.net_run_dirfd = -1,
 		.dnsmasq = CHILD_INIT,
 		.dnsmasq_stderr = -1,
-		.words = {.fd = -1},
+		.control_fd = -1,
+		.supervisor = {.process = CHILD_INIT, .channel = -1},
 		.watch_fd = -1,
 		.keep = options->keep,
 	};

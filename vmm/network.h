@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor of one network: bridge, forwarding, rules and dnsmasq, made by
+ * The keeper of one network: bridge, forwarding, rules and dnsmasq, made by
  * the steps of its plan and undone when it ends. `hv net run NAME` is nothing
- * else.
+ * else. What its clients say is read by a process of its own without privilege, the
+ * supervisor.
  *
  * A network that `hv up` brought along for a VM ends when its last user has
  * gone and no TAP is left on the bridge; one that was asked for (`hv net up`)
  * stays until `hv net down`.
  *
- * Its control socket speaks QMP: hv-net-attach {vm, mac, address?} (the
+ * The control socket speaks QMP: hv-net-attach {vm, mac, address?} (the
  * connection is the use: it ends with it), hv-net-keep, hv-net-release,
  * hv-net-down {force}, hv-status.
  */
@@ -34,7 +35,7 @@ struct network_options {
 int network_run(const struct network_options *options, struct error *err);
 
 /* The status object: name state bridge address nat dhcp domain keep users[]
- * supervisor dnsmasq; state is "up" or "down". */
+ * keeper supervisor dnsmasq; state is "up" or "down". */
 int network_status_read(const struct paths *paths, const struct spec_network *net,
 			json_t **ret_status, struct error *err);
 

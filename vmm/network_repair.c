@@ -14,10 +14,9 @@
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 
-enum { REPAIRS_MAX = 5, REPAIRS_USEC = 60 * 1000 * 1000 };
+enum { REPAIRS_MAX = 5, REPAIRS_USEC = 60 * 1000 * 1000, WORDS_USEC = 1000 * 1000 };
 
 static bool may_repair(struct network *n)
 {
@@ -31,26 +30,16 @@ static bool may_repair(struct network *n)
 	return n->repairs++ < REPAIRS_MAX;
 }
 
-static void on_dnsmasq_line(const char *line, void *arg)
-{
-	struct network *n = arg;
+static int watch_dnsmasq(struct network *n, struct error *err);
 
-	if (!strstr(line, "started, version"))
-		return;
-	n->dnsmasq_ready = true;
-	if (n->hosts_changed)
-		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
-	n->hosts_changed = false;
-	network_become_ready(n);
-}
-
-static void explain_dnsmasq(struct network *n, int status, const char *words, struct error *err)
+static void explain_dnsmasq(struct network *n, enum network_cause cause, const char *words,
+			    struct error *err)
 {
-	bool dhcp = strstr(words, "DHCP");
+	bool dhcp = cause == NETWORK_CAUSE_DHCP_PORT;
 	char how[64];
 
-	child_describe_status(how, sizeof(how), status);
-	if (!n->ready && strstr(words, "Address already in use"))
+	child_describe_status(how, sizeof(how), n->dnsmasq_status);
+	if (!n->ready && cause != NETWORK_CAUSE_NONE)
 		(void)error_set(
 			err, EADDRINUSE,
 			"UDP port %s is taken on bridge '%s': another %s server listens on "
@@ -61,41 +50,91 @@ static void explain_dnsmasq(struct network *n, int status, const char *words, st
 		(void)error_set(err, ECONNRESET, "dnsmasq %s%s%s", how, *words ? ": " : "", words);
 }
 
-static int watch_dnsmasq(struct network *n, struct error *err);
+void network_dnsmasq_started(struct network *n)
+{
+	n->dnsmasq_ready = true;
+	if (n->hosts_changed)
+		(void)child_signal(&n->dnsmasq, SIGHUP, NULL);
+	n->hosts_changed = false;
+	network_become_ready(n);
+}
+
+static void start_dnsmasq_again(struct network *n)
+{
+	struct error err = ERROR_INIT;
+	int rc = network_start_dnsmasq(n, &err);
+
+	if (rc == 0)
+		rc = watch_dnsmasq(n, &err);
+	if (rc < 0 && !n->ready) {
+		n->failure = err;
+		network_end(n);
+	} else if (rc < 0) {
+		log_error("network '%s': %s", n->options->net->name, err.text);
+	}
+	network_write_status(n);
+}
+
+void network_dnsmasq_words(struct network *n, enum network_cause cause, const char *words)
+{
+	struct error why = ERROR_INIT;
+
+	if (!n->words_source || n->ending)
+		return;
+	n->words_source = sd_event_source_disable_unref(n->words_source);
+	explain_dnsmasq(n, cause, words, &why);
+	if (!n->ready) {
+		n->failure = why;
+		network_end(n);
+		return;
+	}
+	log_error("network '%s': %s", n->options->net->name, why.text);
+	if (may_repair(n))
+		start_dnsmasq_again(n);
+	else
+		log_error("network '%s': goes on without DHCP and DNS (hv net down and up brings "
+			  "them back)",
+			  n->options->net->name);
+}
+
+void network_dnsmasq_unheard(struct network *n)
+{
+	if (n->words_source) {
+		network_dnsmasq_words(n, NETWORK_CAUSE_NONE, "");
+		return;
+	}
+	if (n->dnsmasq.pidfd < 0 || n->dnsmasq_ready)
+		return;
+	n->dnsmasq_source = sd_event_source_disable_unref(n->dnsmasq_source);
+	child_destroy(&n->dnsmasq);
+	start_dnsmasq_again(n);
+}
+
+static int on_no_words(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	network_dnsmasq_words(userdata, NETWORK_CAUSE_NONE, "");
+	return 0;
+}
 
 static int on_dnsmasq_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct network *n = userdata;
-	const char *words = last_words_finish(&n->words);
-	struct error why = ERROR_INIT;
-	int status = 0, rc;
 
 	(void)source;
 	(void)fd;
 	(void)revents;
 	n->dnsmasq_source = sd_event_source_disable_unref(n->dnsmasq_source);
-	(void)child_wait(&n->dnsmasq, -1, &status, NULL);
+	(void)child_wait(&n->dnsmasq, -1, &n->dnsmasq_status, NULL);
+	n->dnsmasq_ready = false;
 	if (n->ending)
 		return 0;
-	explain_dnsmasq(n, status, words, &why);
-	if (!n->ready) {
-		n->failure = why;
-		network_end(n);
-		return 0;
-	}
-	log_error("network '%s': %s", n->options->net->name, why.text);
-	if (!may_repair(n)) {
-		log_error("network '%s': goes on without DHCP and DNS (hv net down and up brings "
-			  "them back)",
-			  n->options->net->name);
-		return 0;
-	}
-	rc = network_start_dnsmasq(n, &why);
-	if (rc == 0)
-		rc = watch_dnsmasq(n, &why);
-	if (rc < 0)
-		log_error("network '%s': %s", n->options->net->name, why.text);
-	network_write_status(n);
+	/* Its last words are the supervisor's to read; they are not waited for long. */
+	(void)sd_event_add_time_relative(n->event, &n->words_source, CLOCK_MONOTONIC,
+					 n->supervisor.channel >= 0 ? WORDS_USEC : 0, 0,
+					 on_no_words, n);
+	network_keeper_send(n, NETWORK_ORDER_WORDS, 0, NULL, -1);
 	return 0;
 }
 
@@ -104,14 +143,9 @@ static int watch_dnsmasq(struct network *n, struct error *err)
 	int rc;
 
 	n->dnsmasq_ready = false;
-	last_words_free(&n->words);
-	rc = last_words_init(&n->words, n->event, "dnsmasq", steal_fd(&n->dnsmasq_stderr), err);
-	if (rc < 0)
-		return rc;
-	n->words.on_line = on_dnsmasq_line;
-	n->words.arg = n;
 	if (n->dnsmasq.pidfd < 0)
 		return 0;
+	network_keeper_send(n, NETWORK_ORDER_DNSMASQ, 0, NULL, n->dnsmasq_stderr);
 	rc = sd_event_add_io(n->event, &n->dnsmasq_source, n->dnsmasq.pidfd, EPOLLIN,
 			     on_dnsmasq_gone, n);
 	if (rc >= 0)
@@ -134,6 +168,7 @@ static void repair_bridge(struct network *n)
 		return;
 	}
 	n->dnsmasq_source = sd_event_source_disable_unref(n->dnsmasq_source);
+	n->words_source = sd_event_source_disable_unref(n->words_source);
 	network_roll_back(n);
 	rc = network_execute(n, &err);
 	if (rc == 0)
@@ -158,6 +193,7 @@ static int on_link(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)net_watch_drain(fd, n->bridge_index, &concerned, NULL);
 	if (!concerned || n->ending)
 		return 0;
+	network_look_at_taps(n);
 	if (if_nametoindex(n->options->net->bridge) != n->bridge_index)
 		repair_bridge(n);
 	else if (n->was_used)

@@ -18,10 +18,10 @@ json_t *network_describe(const struct spec_network *net)
 	(void)inet_ntop(AF_INET, &net->dhcp_first, first, sizeof(first));
 	(void)inet_ntop(AF_INET, &net->dhcp_last, last, sizeof(last));
 	(void)str_format(range, sizeof(range), "%s-%s", first, last);
-	return json_pack("{s:s s:s s:s s:s s:b s:s? s:s? s:b s:[] s:n s:n}", "name", net->name,
+	return json_pack("{s:s s:s s:s s:s s:b s:s? s:s? s:b s:[] s:n s:n s:n}", "name", net->name,
 			 "state", "down", "bridge", net->bridge, "address", address, "nat",
 			 net->nat, "dhcp", net->dhcp ? range : NULL, "domain", net->domain, "keep",
-			 0, "users", "supervisor", "dnsmasq");
+			 0, "users", "keeper", "supervisor", "dnsmasq");
 }
 
 int network_status_read(const struct paths *paths, const struct spec_network *net,

@@ -121,9 +121,11 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 			.cgroup_fd = -1,
 		},
 		&n->dnsmasq, err);
-	if (rc == 0)
-		n->dnsmasq_stderr = steal_fd(&err_read);
-	return rc;
+	if (rc < 0)
+		return rc;
+	close_fd(&n->dnsmasq_stderr);
+	n->dnsmasq_stderr = steal_fd(&err_read);
+	return 0;
 }
 
 int network_start_dnsmasq(struct network *n, struct error *err)

@@ -108,7 +108,7 @@ int peer_listen(int dirfd, const char *name, gid_t group, int *ret_fd, struct er
 	if (group != PEER_NO_GROUP &&
 	    (fchownat(dirfd, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0 ||
 	     fchmodat(dirfd, name, 0660, 0) < 0)) {
-		rc = error_errno(err, errno, "open socket '%s' to its group", name);
+		rc = error_errno(err, errno, "open the socket to its group");
 		(void)unlinkat(dirfd, name, 0);
 		return rc;
 	}

@@ -108,6 +108,11 @@ int rundir_write_status(const struct rundir *dir, json_t *status, struct error *
 	return file_write_volatile(dir->dirfd, STATUS_FILE, text, strlen(text), 0640, err);
 }
 
+int rundir_open_status(const struct rundir *dir)
+{
+	return openat(dir->dirfd, STATUS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 json_t *rundir_own_status(const struct rundir *dir)
 {
 	cleanup_free char *text = NULL;

@@ -39,6 +39,9 @@ void rundir_release(struct rundir *dir);
 /* Replaces status.json, which the group may read. */
 int rundir_write_status(const struct rundir *dir, json_t *status, struct error *err);
 
+/* It, to be read; -1: there is none. */
+int rundir_open_status(const struct rundir *dir);
+
 /* What the supervisor before us wrote last; NULL: nothing. The caller's
  * reference. */
 json_t *rundir_own_status(const struct rundir *dir);

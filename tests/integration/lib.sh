@@ -166,7 +166,7 @@ host_state()
 	echo "forwarding"
 	grep -sH . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/ip_forward
 	echo "processes"
-	ps -e -o comm=,pid=,args= | grep -E '^(qemu-system-x86|swtpm|dnsmasq|hv) '
+	ps -e -o comm=,pid=,args= | grep -E '^(qemu-system-x86|swtpm|dnsmasq|hv|exe) '
 	echo "run files"
 	[ ! -e "$HV_RUN" ] || find "$HV_RUN" -mindepth 1
 	echo "mounts"
