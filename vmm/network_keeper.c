@@ -196,6 +196,7 @@ static int spawn(struct network *n, int channel, struct error *err)
 			.stderr_fd = STDERR_FILENO,
 			.cwd_fd = -1,
 			.folder_fd = -1,
+			.cgroup_fd = -1,
 			.run = network_supervisor_main,
 			.run_arg = &options,
 		},
