@@ -21,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "tpm/swtpm.h"
@@ -126,6 +127,7 @@ void keeper_ready(struct keeper *k)
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
 	}
 	keeper_write_status(k);
+	fault_point("the guest runs");
 	if (first)
 		ready_tell(k->options->ready_fd, NULL);
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=running", (int)getpid());
@@ -138,6 +140,7 @@ void keeper_ready(struct keeper *k)
 	if (k->options->vm->tpm)
 		(void)tpm_state_sync(k->res.state_dirfd, NULL);
 	save_pins(k);
+	fault_point("pins saved");
 }
 
 /* Without a supervisor, or one that does not answer, QEMU's status has to do. */
@@ -307,12 +310,17 @@ static int begin(struct keeper *k, struct error *err)
 		k->state = VM_STATE_STARTING;
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
 		keeper_write_status(k);
+		fault_point("status written");
 		rc = resources_start(&k->res, err);
+		keeper_write_status(k);
+		fault_point("processes written down");
 	}
 	if (rc == 0)
 		rc = watch(k, err);
+	fault_point("watched");
 	if (rc == 0)
 		rc = keeper_spawn(k, err);
+	fault_point("supervisor started");
 	if (rc == 0)
 		keeper_write_status(k);
 	if (rc == 0) {
@@ -363,7 +371,9 @@ static bool lives_again(const struct keeper *k)
 static void finish(struct keeper *k)
 {
 	child_destroy(&k->res.qemu);
+	fault_point("qemu gone");
 	end_swtpm(k);
+	fault_point("swtpm gone");
 	if (!k->failure.code && !k->running_once)
 		(void)error_set(&k->failure, ECANCELED, "stopped before its guest ran");
 	remember_end(k);
@@ -494,7 +504,9 @@ static int keep(struct keeper *k, struct error *err)
 	attachments_free(k->held);
 	close_fd(&k->control_fd);
 	close_fd(&k->console_fd);
+	fault_point("sockets closed");
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
+	fault_point("run folder gone");
 	/* Who asked for the end hears of it when all is gone. */
 	keeper_dismiss(k);
 	if (!k->failure.code)
@@ -521,6 +533,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 	signals_block();
 	host_probe(&k->host);
 	rc = rundir_acquire(options->paths, PATHS_VM, options->vm->name, &k->run, err);
+	fault_point("run folder made");
 	if (rc == 0)
 		rc = keep(k, err);
 	rc = error_wrap_if(err, rc, "vm '%s'", options->vm->name);

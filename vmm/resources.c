@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -222,6 +223,7 @@ void resources_roll_back(struct resources *r)
 
 		if (actions[step->kind].undo)
 			actions[step->kind].undo(r, step);
+		fault_point("undo");
 	}
 }
 
@@ -240,6 +242,7 @@ static int execute(struct resources *r, struct error *err)
 			return rc;
 		}
 		r->n_done = i + 1;
+		fault_point(plan_kind_name(step->kind));
 	}
 	return 0;
 }
@@ -298,10 +301,12 @@ void resources_free(struct resources *r)
 	child_destroy(&r->qemu);
 	child_destroy(&r->swtpm);
 	machine_group_remove(r);
+	fault_point("group gone");
 	close_fd(&r->qemu_stderr);
 	close_fd(&r->swtpm_stderr);
 	resources_files_free(r);
 	attachments_free(r->attachments);
+	fault_point("networks let go");
 	if (r->vm->tpm && r->state_dirfd >= 0)
 		(void)tpm_state_sync(r->state_dirfd, NULL);
 	close_fd(&r->state_dirfd);
