@@ -13,15 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
-	      struct error *err)
+static int read_all(int fd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+		    struct error *err)
 {
-	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	cleanup_strbuf struct strbuf data = {0};
 	char chunk[16384];
 
-	if (fd < 0)
-		return error_errno(err, errno, "open '%s'", path);
 	for (;;) {
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
@@ -42,6 +39,32 @@ int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *
 		*ret_len = data.len;
 	*ret_data = strbuf_steal(&data);
 	return 0;
+}
+
+int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
+	      struct error *err)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", path);
+	return read_all(fd, path, max, ret_data, ret_len, err);
+}
+
+int file_read_plain(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+		    struct error *err)
+{
+	cleanup_close int fd =
+		openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", name);
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "look at '%s'", name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "'%s' is not a plain file", name);
+	return read_all(fd, name, max, ret_data, ret_len, err);
 }
 
 int file_write_all(int fd, const void *data, size_t len, struct error *err)

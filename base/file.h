@@ -19,6 +19,12 @@ struct error;
 int file_read(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len,
 	      struct error *err);
 
+/* The same for a folder that somebody less trusted may write to: a symbolic link
+ * (-ELOOP) and what is no plain file (-EINVAL) are refused, and a FIFO is not
+ * waited for. */
+int file_read_plain(int dirfd, const char *name, size_t max, char **ret_data, size_t *ret_len,
+		    struct error *err);
+
 /* Replaces dirfd/name by data: temporary file, fsync, rename, fsync of the
  * folder. A crash leaves the old contents or the new ones. */
 int file_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

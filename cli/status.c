@@ -12,9 +12,25 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+/* The status is written by a process that reads what strangers say. */
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *fmt, ...)
+{
+	cleanup_strbuf struct strbuf text = {0}, shown = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	strbuf_add_printable(&shown, text.data ? text.data : "", text.len, false);
+	(void)fputs(shown.data ? shown.data : "", stdout);
+}
+
 static void line(const char *label, const char *text)
 {
-	(void)printf("%-10s %s\n", label, text);
+	say("%-10s %s", label, text);
+	(void)putchar('\n');
 }
 
 static void print_state(json_t *status)
@@ -24,16 +40,16 @@ static void print_state(json_t *status)
 	char uptime[32];
 
 	cli_format_uptime(uptime, sizeof(uptime), json_object_get(status, "started"));
-	(void)printf("%-10s %s", "state", cli_text(status, "state"));
+	say("%-10s %s", "state", cli_text(status, "state"));
 	if (reason)
-		(void)printf(" (%s)", reason);
+		say(" (%s)", reason);
 	if (json_is_integer(json_object_get(status, "pid")))
-		(void)printf(", up %s, QEMU is process %lld", uptime,
-			     (long long)json_integer_value(json_object_get(status, "pid")));
+		say(", up %s, QEMU is process %lld", uptime,
+		    (long long)json_integer_value(json_object_get(status, "pid")));
 	if (json_is_integer(json_object_get(status, "pid")) &&
 	    json_is_null(json_object_get(status, "supervisor")))
-		(void)printf(", without a supervisor (hv up takes it over)");
-	(void)printf("\n");
+		say(", without a supervisor (hv up takes it over)");
+	(void)putchar('\n');
 	if (error)
 		line("error", error);
 }
@@ -60,14 +76,13 @@ static void print_nics(json_t *status)
 	size_t i, j;
 
 	json_array_foreach (nics, i, nic) {
-		(void)printf("%-10s %s on %s, %s, TAP %s,", i ? "" : "nics", cli_text(nic, "mac"),
-			     cli_text(nic, "network"), cli_text(nic, "model"),
-			     cli_text(nic, "tap"));
+		say("%-10s %s on %s, %s, TAP %s,", i ? "" : "nics", cli_text(nic, "mac"),
+		    cli_text(nic, "network"), cli_text(nic, "model"), cli_text(nic, "tap"));
 		json_array_foreach (json_object_get(nic, "addresses"), j, address)
-			(void)printf(" %s", json_string_value(address));
+			say(" %s", json_string_value(address) ?: "-");
 		if (!j)
-			(void)printf(" no address yet");
-		(void)printf("\n");
+			say(" no address yet");
+		(void)putchar('\n');
 	}
 }
 
@@ -83,13 +98,13 @@ static void print_storage(json_t *status)
 
 		str_format_size(size, sizeof(size),
 				(uint64_t)json_integer_value(json_object_get(entry, "size")));
-		(void)printf("%-10s %s, %s, %s, %s\n", i ? "" : "disks", cli_text(entry, "name"),
-			     json_integer_value(json_object_get(entry, "size")) ? size
-										: "size as it is",
-			     cli_text(entry, "format"), cli_text(entry, "bus"));
+		say("%-10s %s, %s, %s, %s", i ? "" : "disks", cli_text(entry, "name"),
+		    json_integer_value(json_object_get(entry, "size")) ? size : "size as it is",
+		    cli_text(entry, "format"), cli_text(entry, "bus"));
+		(void)putchar('\n');
 	}
 	json_array_foreach (cdroms, i, entry)
-		(void)printf("%-10s %s\n", i ? "" : "cdroms", json_string_value(entry));
+		line(i ? "" : "cdroms", json_string_value(entry) ?: "-");
 }
 
 /* A line for each layer that is not there. */

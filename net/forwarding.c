@@ -108,7 +108,7 @@ static int load(int dirfd, struct record **ret_record, struct error *err)
 
 	if (!r)
 		return error_oom(err);
-	rc = file_read(dirfd, RECORD_FILE, RECORD_BYTES_MAX, &text, NULL, err);
+	rc = file_read_plain(dirfd, RECORD_FILE, RECORD_BYTES_MAX, &text, NULL, err);
 	if (rc == 0)
 		rc = parse(r, text, err);
 	if (rc < 0 && rc != -ENOENT) {

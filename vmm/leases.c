@@ -19,7 +19,7 @@ int leases_load(const struct paths *paths, const char *network, struct net_lease
 
 	rc = paths_open_state(paths, PATHS_NET, network, 0, &dirfd, err);
 	if (rc == 0)
-		rc = file_read(dirfd, NAME_LEASES, LEASE_BYTES_MAX, &text, &len, err);
+		rc = file_read_plain(dirfd, NAME_LEASES, LEASE_BYTES_MAX, &text, &len, err);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	return net_leases_parse(text ? text : "", len, ret_leases, ret_n, err);

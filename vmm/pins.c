@@ -156,7 +156,7 @@ int vm_pins_load(int state_dirfd, struct vm_pins *ret_pins, struct error *err)
 	cleanup_free char *text = NULL;
 	int rc;
 
-	rc = file_read(state_dirfd, STATE_FILE, STATE_BYTES_MAX, &text, NULL, err);
+	rc = file_read_plain(state_dirfd, STATE_FILE, STATE_BYTES_MAX, &text, NULL, err);
 	if (rc == -ENOENT) {
 		*ret_pins = (struct vm_pins){0};
 		return 0;

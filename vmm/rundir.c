@@ -117,7 +117,7 @@ json_t *rundir_own_status(const struct rundir *dir)
 {
 	cleanup_free char *text = NULL;
 
-	if (file_read(dir->dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
+	if (file_read_plain(dir->dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
 		return NULL;
 	return json_loads(text, 0, NULL);
 }
@@ -139,7 +139,7 @@ int rundir_read_status(const struct paths *paths, enum paths_kind kind, const ch
 	if (rc < 0)
 		return rc;
 	served = file_is_locked(dirfd, LOCK_FILE);
-	rc = file_read(dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, err);
+	rc = file_read_plain(dirfd, STATUS_FILE, STATUS_BYTES_MAX, &text, NULL, err);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	*ret_status = text ? json_loads(text, 0, NULL) : NULL;

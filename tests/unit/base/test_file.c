@@ -202,6 +202,31 @@ static void test_lock_refuses_link(void **state)
 	assert_int_equal(faccessat(s->fd, "elsewhere", F_OK, 0), -1);
 }
 
+/* In a folder of somebody less trusted. */
+static void test_read_plain(void **state)
+{
+	const struct scratch *s = *state;
+	cleanup_free char *data = NULL;
+	struct error err = ERROR_INIT;
+	size_t len = 0;
+
+	put(s->fd, "plain", "text");
+	assert_int_equal(file_read_plain(s->fd, "plain", 4, &data, &len, &err), 0);
+	assert_int_equal(len, 4);
+	assert_string_equal(data, "text");
+	free(steal_ptr(&data));
+	assert_int_equal(file_read_plain(s->fd, "plain", 3, &data, NULL, &err), -EFBIG);
+	assert_int_equal(file_read_plain(s->fd, "none", 3, &data, NULL, &err), -ENOENT);
+	assert_int_equal(symlinkat("plain", s->fd, "link"), 0);
+	assert_int_equal(file_read_plain(s->fd, "link", 9, &data, NULL, &err), -ELOOP);
+	/* Nobody writes to it: who waited would wait for ever. */
+	assert_int_equal(mkfifoat(s->fd, "fifo", 0600), 0);
+	assert_int_equal(file_read_plain(s->fd, "fifo", 9, &data, NULL, &err), -EINVAL);
+	assert_int_equal(mkdirat(s->fd, "folder", 0700), 0);
+	assert_int_equal(file_read_plain(s->fd, "folder", 9, &data, NULL, &err), -EINVAL);
+	assert_null(data);
+}
+
 static void test_find_program(void **state)
 {
 	const struct scratch *s = *state;
@@ -231,7 +256,7 @@ int main(void)
 		scratch_test(test_write_atomic),  scratch_test(test_write_replaces_link),
 		scratch_test(test_lock),          scratch_test(test_lock_of_process),
 		scratch_test(test_lock_unlinked), scratch_test(test_lock_refuses_link),
-		scratch_test(test_find_program),
+		scratch_test(test_read_plain),    scratch_test(test_find_program),
 	};
 
 	(void)umask(022);
