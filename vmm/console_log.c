@@ -32,8 +32,8 @@ void console_log_bound(int state_dirfd)
 	if (console_log_size(state_dirfd) < CONSOLE_LOG_BYTES_MAX)
 		return;
 	log = openat(state_dirfd, NAME_CONSOLE_LOG, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (log < 0 || file_read_plain(state_dirfd, NAME_CONSOLE_LOG, (size_t)CONSOLE_LOG_BYTES_MAX * 4,
-				 &text, &len, NULL) < 0)
+	if (log < 0 || file_read_plain(state_dirfd, NAME_CONSOLE_LOG,
+				       (size_t)CONSOLE_LOG_BYTES_MAX * 4, &text, &len, NULL) < 0)
 		return;
 	if (file_write_volatile(state_dirfd, NAME_CONSOLE_LOG ".1", text, len, 0600, NULL) < 0 ||
 	    ftruncate(log, 0) < 0)

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -357,6 +358,7 @@ static void take_stock(struct supervisor *s)
 
 int supervisor_main(void *arg)
 {
+	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 	struct supervisor_start *start = arg;
 	struct error err = ERROR_INIT;
 	struct supervisor s = {
@@ -369,6 +371,9 @@ int supervisor_main(void *arg)
 	};
 
 	(void)prctl(PR_SET_NAME, "hv-supervisor");
+	/* The end of a unit, or of a session, is the keeper's to hear. */
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
 	take_stock(&s);
 	if (serve(&s, &err) < 0) {
 		log_error("vm '%s': supervisor: %s", s.vm->name, err.text);
