@@ -214,7 +214,7 @@ int cgroup_make(const struct cgroup_spec *spec, struct cgroup *ret_cgroup, struc
 		struct cgroup c = CGROUP_INIT;
 		cleanup_cgroup_place struct cgroup_place place = CGROUP_PLACE_INIT;
 
-		rc = cgroup_place_open(&place, true, err);
+		rc = cgroup_place_open(&place, err);
 		if (rc < 0)
 			continue;
 		rc = make_in(&place, spec, &c, missing, err);
@@ -230,21 +230,38 @@ int cgroup_make(const struct cgroup_spec *spec, struct cgroup *ret_cgroup, struc
 	return rc;
 }
 
-int cgroup_find(const char *name, struct cgroup *ret_cgroup, struct error *err)
+/* Splits the path of a group into the folder it lies in and its name. */
+static int split_path(const char *path, struct cgroup *c, struct error *err)
 {
-	cleanup_cgroup_place struct cgroup_place place = CGROUP_PLACE_INIT;
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *above = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	cleanup_free char *folder = above ? cgroup_place_folder(*above ? above : "/") : NULL;
+
+	if (!folder)
+		return error_set(err, EOPNOTSUPP, "no cgroup v2 to be seen");
+	c->name = strdup(slash + 1);
+	c->path = strdup(path);
+	c->base_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (!c->name || !c->path)
+		return error_oom(err);
+	if (c->base_fd < 0)
+		return error_errno(err, errno, "open '%s'", folder);
+	if (str_eq(above, "/" CGROUP_FOLDER))
+		c->top = steal_ptr(&folder);
+	return 0;
+}
+
+int cgroup_find(const char *path, struct cgroup *ret_cgroup, struct error *err)
+{
 	struct cgroup c = CGROUP_INIT;
 	int rc;
 
-	rc = cgroup_place_open(&place, false, err);
-	if (rc < 0)
-		return rc;
-	rc = take_place(&place, name, &c, err);
+	rc = split_path(path, &c, err);
 	if (rc == 0)
-		rc = open_group(name, &c, err);
+		rc = open_group(c.name, &c, err);
 	if (rc < 0) {
 		cgroup_close(&c);
-		return error_wrap(err, rc, "control group '%s'", name);
+		return error_wrap(err, rc, "control group '%s'", path);
 	}
 	*ret_cgroup = c;
 	return 0;

@@ -3,11 +3,12 @@
  * Control groups, version 2: what the processes of a machine may use together, which
  * devices they may open, and the one signal that ends them all.
  *
- * A machine's group lies beside the caller's own where that is a subgroup of a unit
- * which systemd delegated (DelegateSubgroup=), else in a folder `hv` at the top of
- * the hierarchy. A process that is in the delegated unit's own group is left there,
- * and the unit as it is: with controllers turned on below the unit, systemd could not
- * start its main process again while the machine runs.
+ * A machine's group lies in a part of the hierarchy that systemd delegated: beside the
+ * caller's own group where that is a subgroup of its unit (DelegateSubgroup=), else in
+ * the unit hv-machines.service, where that is active. Without either it lies in a folder
+ * `hv` at the top. A unit whose own group the caller is in is left as it is, delegated
+ * or not: with controllers turned on below it, systemd could not start the unit's main
+ * process again while the machine runs.
  *
  * Nothing here blocks but cgroup_kill() and cgroup_remove(), for as long as the
  * kernel needs to end processes, at most 2 s.
@@ -62,8 +63,9 @@ struct cgroup {
 int cgroup_make(const struct cgroup_spec *spec, struct cgroup *ret_cgroup, struct strv *missing,
 		struct error *err);
 
-/* The group of an earlier caller. -ENOENT where it is not there, -EOPNOTSUPP as above. */
-int cgroup_find(const char *name, struct cgroup *ret_cgroup, struct error *err);
+/* The group that an earlier caller made, by its path. -ENOENT where it is not there,
+ * -EOPNOTSUPP as above. */
+int cgroup_find(const char *path, struct cgroup *ret_cgroup, struct error *err);
 
 /* SIGKILL to all that is in it, at once; returns when they are gone. */
 int cgroup_kill(struct cgroup *c, struct error *err);

@@ -141,7 +141,7 @@ static int open_folder(const char *folder, int *ret_fd, struct error *err)
 	return 0;
 }
 
-static int open_top(const char *top, bool make, struct cgroup_place *place, struct error *err)
+static int open_top(const char *top, struct cgroup_place *place, struct error *err)
 {
 	cleanup_close int top_fd = -1;
 	int rc;
@@ -154,14 +154,33 @@ static int open_top(const char *top, bool make, struct cgroup_place *place, stru
 	rc = open_folder(top, &top_fd, err);
 	if (rc < 0)
 		return rc;
-	if (make && mkdirat(top_fd, CGROUP_FOLDER, 0755) < 0 && errno != EEXIST)
+	if (mkdirat(top_fd, CGROUP_FOLDER, 0755) < 0 && errno != EEXIST)
 		return error_errno(err, errno, "make '%s'", place->folder);
-	if (make)
-		enable(top_fd);
+	enable(top_fd);
 	return open_folder(place->folder, &place->fd, err);
 }
 
-int cgroup_place_open(struct cgroup_place *ret_place, bool make, struct error *err)
+/* A folder that systemd delegated, at group in the hierarchy; 0 where it is none. */
+static int open_delegated(const char *folder, const char *group, struct cgroup_place *place,
+			  struct error *err)
+{
+	if (!is_delegated(folder))
+		return 0;
+	place->path = strdup(group);
+	place->folder = strdup(folder);
+	if (!place->path || !place->folder)
+		return error_oom(err);
+	return open_folder(folder, &place->fd, err);
+}
+
+static int open_holder(const char *top, struct cgroup_place *place, struct error *err)
+{
+	cleanup_free char *folder = str_printf("%s" CGROUP_HOLDER, top);
+
+	return folder ? open_delegated(folder, CGROUP_HOLDER, place, err) : error_oom(err);
+}
+
+int cgroup_place_open(struct cgroup_place *ret_place, struct error *err)
 {
 	cleanup_cgroup_place struct cgroup_place place = CGROUP_PLACE_INIT;
 	cleanup_free char *group = NULL, *folder = NULL;
@@ -172,18 +191,15 @@ int cgroup_place_open(struct cgroup_place *ret_place, bool make, struct error *e
 	if (rc < 0)
 		return rc;
 	cut(group);
-	if (strlen(folder) > top_len) {
+	if (strlen(folder) > top_len)
 		cut(folder);
-		if (strlen(folder) > top_len && is_delegated(folder)) {
-			place.path = steal_ptr(&group);
-			place.folder = steal_ptr(&folder);
-			rc = open_folder(place.folder, &place.fd, err);
-		}
-	}
-	if (rc == 0 && place.fd < 0) {
-		folder[top_len] = '\0';
-		rc = open_top(folder, make, &place, err);
-	}
+	if (strlen(folder) > top_len)
+		rc = open_delegated(folder, group, &place, err);
+	folder[top_len] = '\0';
+	if (rc == 0 && place.fd < 0)
+		rc = open_holder(folder, &place, err);
+	if (rc == 0 && place.fd < 0)
+		rc = open_top(folder, &place, err);
 	if (rc < 0)
 		return rc;
 	*ret_place = place;

@@ -7,8 +7,10 @@
 
 struct error;
 
-/* The folder at the top, where the caller was given no part of the hierarchy. */
+/* The folder at the top, where nobody delegated a part of the hierarchy. */
 #define CGROUP_FOLDER "hv"
+/* The unit that is there to hold machines' groups and nothing else. */
+#define CGROUP_HOLDER "/hv.slice/hv-machines.service"
 
 struct cgroup_place {
 	int fd; /* of the folder that groups are made in */
@@ -22,9 +24,9 @@ struct cgroup_place {
 		.fd = -1  \
 	}
 
-/* Finds it by /proc/self; make: makes the folder at the top where it is missing.
+/* Finds it by /proc/self, and makes the folder at the top where that is to be it.
  * -EOPNOTSUPP with the reason where there is no version 2, or none to be seen. */
-int cgroup_place_open(struct cgroup_place *ret_place, bool make, struct error *err);
+int cgroup_place_open(struct cgroup_place *ret_place, struct error *err);
 
 /* The folder of a group in the file system, as this process sees it. NULL where it sees
  * none, or out of memory. */

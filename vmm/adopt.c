@@ -47,8 +47,8 @@ bool adopt_lives(json_t *described)
 }
 
 /* By the books, and by the marks of those that were not written down yet. */
-static void end_left_over(const struct paths *paths, const char *vm, struct child *qemu,
-			  struct child *swtpm)
+static void end_left_over(const struct paths *paths, const char *vm, json_t *status,
+			  struct child *qemu, struct child *swtpm)
 {
 	struct owner owner;
 
@@ -56,7 +56,7 @@ static void end_left_over(const struct paths *paths, const char *vm, struct chil
 	child_destroy(swtpm);
 	owner_of_vm(&owner, paths, vm);
 	leftovers_end(owner.text);
-	machine_group_end(paths, vm);
+	machine_group_end(paths, vm, status);
 }
 
 static int read_tap_names(json_t *status, struct resources *r, struct error *err)
@@ -111,7 +111,7 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
 	/* One that never ran its guest was still being made. */
 	if (qemu.pidfd < 0 || !state || vm_state_parse(state) == VM_STATE_STARTING) {
-		end_left_over(paths, r->vm->name, &qemu, &swtpm);
+		end_left_over(paths, r->vm->name, status, &qemu, &swtpm);
 		return 0;
 	}
 	rc = take_over(paths, status, r, err);
@@ -123,7 +123,7 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	r->qemu = qemu;
 	r->swtpm = swtpm;
 	r->jail_started = json_incref(json_object_get(status, "jail_at_start"));
-	machine_group_adopt(r);
+	machine_group_adopt(r, status);
 	*ret_adopted = (struct adopted){
 		.started = (uint64_t)json_integer_value(json_object_get(status, "started")),
 		.paused = vm_state_parse(state) == VM_STATE_PAUSED,
@@ -143,7 +143,7 @@ int adopt_end(const struct paths *paths, const char *vm, struct error *err)
 	status = rundir_own_status(&run);
 	(void)adopt_find(json_object_get(status, "qemu"), &qemu);
 	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
-	end_left_over(paths, vm, &qemu, &swtpm);
+	end_left_over(paths, vm, status, &qemu, &swtpm);
 	rundir_remove(&run, paths, PATHS_VM, vm);
 	return 0;
 }

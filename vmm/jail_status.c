@@ -27,10 +27,10 @@ static const struct role roles[] = {
 	{"supervisor", false},
 };
 
-json_t *jail_status_started(const struct spec_limits *l, unsigned landlock_abi)
+json_t *jail_status_started(const struct spec_limits *l, const char *cgroup, unsigned landlock_abi)
 {
-	return json_pack("{s:i s:{s:i s:I s:I s:i}}", "landlock_abi", (int)landlock_abi, "limits",
-			 "cpus_milli", (int)l->cpus_milli, "memory_max",
+	return json_pack("{s:i s:s? s:{s:i s:I s:I s:i}}", "landlock_abi", (int)landlock_abi,
+			 "cgroup", cgroup, "limits", "cpus_milli", (int)l->cpus_milli, "memory_max",
 			 (json_int_t)l->memory_max_bytes, "io", (json_int_t)l->io_bytes, "pids",
 			 (int)l->pids);
 }

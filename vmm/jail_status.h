@@ -13,9 +13,10 @@
 #include <jansson.h>
 
 /* What cannot be found in /proc later, as `jail_at_start` of the status: the limits that
- * were asked for, and the version of Landlock that the jail was made with (0: none).
- * NULL when out of memory. */
-json_t *jail_status_started(const struct spec_limits *limits, unsigned landlock_abi);
+ * were asked for, the control group's path (NULL: none), and the version of Landlock
+ * that the jail was made with (0: none). NULL when out of memory. */
+json_t *jail_status_started(const struct spec_limits *limits, const char *cgroup,
+			    unsigned landlock_abi);
 
 /* Adds `jail` to a machine's status; null where the machine does not run. */
 void jail_status_add(json_t *status);

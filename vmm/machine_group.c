@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "jail/cgroup.h"
+#include "vmm/json.h"
 #include "vmm/resources.h"
 
 #include <errno.h>
@@ -121,13 +122,26 @@ int machine_group_make(struct resources *r, struct error *err)
 	return rc;
 }
 
-void machine_group_adopt(struct resources *r)
+/* By the path in its status, where that ends in the name that its group has. */
+static int find(const struct paths *paths, const char *vm, json_t *status, struct cgroup *ret_group,
+		struct error *err)
 {
-	cleanup_free char *name = name_of(r->paths, r->vm->name);
+	json_t *started = json_object_get(status, "jail_at_start");
+	const char *path = json_get_string(started, "cgroup");
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	cleanup_free char *name = name_of(paths, vm);
+
+	if (!slash || !name || !str_eq(slash + 1, name))
+		return -ENOENT;
+	return cgroup_find(path, ret_group, err);
+}
+
+void machine_group_adopt(struct resources *r, json_t *status)
+{
 	struct error why = ERROR_INIT;
 
-	if (name && cgroup_find(name, &r->group, &why) < 0)
-		log_debug("vm '%s': %s", r->vm->name, why.text);
+	if (find(r->paths, r->vm->name, status, &r->group, &why) < 0)
+		log_debug("vm '%s': goes on without a control group: %s", r->vm->name, why.text);
 }
 
 void machine_group_remove(struct resources *r)
@@ -139,11 +153,10 @@ void machine_group_remove(struct resources *r)
 	strv_free(&r->group_missing);
 }
 
-void machine_group_end(const struct paths *paths, const char *vm)
+void machine_group_end(const struct paths *paths, const char *vm, json_t *status)
 {
-	cleanup_free char *name = name_of(paths, vm);
 	struct cgroup group = CGROUP_INIT;
 
-	if (name && cgroup_find(name, &group, NULL) == 0)
+	if (find(paths, vm, status, &group, NULL) == 0)
 		(void)cgroup_remove(&group, NULL);
 }

@@ -9,6 +9,8 @@
 
 #include "base/paths.h"
 
+#include <jansson.h>
+
 struct error;
 struct resources;
 
@@ -19,13 +21,14 @@ struct resources;
  */
 int machine_group_make(struct resources *r, struct error *err);
 
-/* The group that an earlier supervisor made, where there is one. */
-void machine_group_adopt(struct resources *r);
+/* The group that an earlier supervisor made, where there is one, by what it wrote down
+ * in status. */
+void machine_group_adopt(struct resources *r, json_t *status);
 
 /* Ends what is in it and removes it. */
 void machine_group_remove(struct resources *r);
 
 /* The same for a machine that nobody supervises. */
-void machine_group_end(const struct paths *paths, const char *vm);
+void machine_group_end(const struct paths *paths, const char *vm, json_t *status);
 
 #endif

@@ -183,6 +183,7 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	attachments_free(r->attachments);
 	r->attachments = NULL;
 	machine_group_remove(r);
+	json_decref(steal_ptr(&r->jail_started));
 }
 
 /* The networks hear of their user while QEMU is busy with its own start. One
@@ -191,6 +192,8 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 {
 	int rc = machine_group_make(r, err);
 
+	if (rc == 0)
+		r->jail_started = jail_status_started(&r->vm->limits, r->group.path, 0);
 	if (rc == 0)
 		rc = qemu_start(r, err);
 	if (rc == 0)
@@ -287,8 +290,6 @@ int resources_start(struct resources *r, struct error *err)
 	int rc;
 
 	rc = prepare(r, err);
-	json_decref(r->jail_started);
-	r->jail_started = jail_status_started(&r->vm->limits, 0);
 	if (rc == 0 && r->state_dirfd < 0)
 		rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 1, &r->state_dirfd, err);
 	if (rc == 0)

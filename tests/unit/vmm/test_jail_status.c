@@ -23,7 +23,7 @@ static json_t *make_status(void)
 	json_t *status =
 		json_pack("{s:i s:o s:n s:o s:o}", "pid", (int)getpid(), "qemu",
 			  adopt_describe(&self), "swtpm", "supervisor", adopt_describe(&self),
-			  "jail_at_start", jail_status_started(&limits, 0));
+			  "jail_at_start", jail_status_started(&limits, "/hv/x", 0));
 
 	assert_non_null(status);
 	return status;
