@@ -273,7 +273,8 @@ int cgroup_block_device(dev_t device, dev_t *ret_disk)
 		str_printf("/sys/dev/block/%u:%u", major(device), minor(device));
 	cleanup_close int fd = folder ? open(folder, O_PATH | O_CLOEXEC) : -1;
 	cleanup_free char *text = NULL;
-	unsigned disk_major, disk_minor;
+	uint64_t disk_major, disk_minor;
+	char *colon;
 
 	if (fd < 0)
 		return -ENODEV;
@@ -282,9 +283,16 @@ int cgroup_block_device(dev_t device, dev_t *ret_disk)
 		*ret_disk = device;
 		return 0;
 	}
-	if (file_read(fd, "../dev", 64, &text, NULL, NULL) < 0 ||
-	    sscanf(text, "%u:%u", &disk_major, &disk_minor) != 2)
+	if (file_read(fd, "../dev", 64, &text, NULL, NULL) < 0)
 		return -ENODEV;
-	*ret_disk = makedev(disk_major, disk_minor);
+	text[strcspn(text, "\n")] = '\0';
+	colon = strchr(text, ':');
+	if (!colon)
+		return -ENODEV;
+	*colon = '\0';
+	if (!str_parse_u64(text, UINT32_MAX, &disk_major) ||
+	    !str_parse_u64(colon + 1, UINT32_MAX, &disk_minor))
+		return -ENODEV;
+	*ret_disk = makedev((unsigned)disk_major, (unsigned)disk_minor);
 	return 0;
 }
