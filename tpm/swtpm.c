@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -36,6 +37,36 @@ bool tpm_state_exists(int vm_state_dirfd)
 	       S_ISREG(st.st_mode) && st.st_size > 0;
 }
 
+/* What its former owner made there goes over with it, the folder last, so that what was
+ * begun is done again. Nothing is followed, and nothing that belongs to a third. */
+static int give_folder(int fd, uid_t uid, gid_t gid)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct stat folder, st;
+	int copy;
+
+	if (fstat(fd, &folder) < 0)
+		return -errno;
+	if (folder.st_uid == uid && folder.st_gid == gid)
+		return 0;
+	copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = copy >= 0 ? fdopendir(copy) : NULL;
+	if (!dir) {
+		int code = errno;
+
+		close_fd(&copy);
+		return -code;
+	}
+	for (struct dirent *e; (errno = 0, e = readdir(dir));)
+		if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_uid == folder.st_uid && st.st_nlink == 1 &&
+		    fchownat(fd, e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+	if (errno)
+		return -errno;
+	return fchown(fd, uid, gid) < 0 ? -errno : 0;
+}
+
 int tpm_state_open(int vm_state_dirfd, bool used_before, uid_t uid, gid_t gid, int *ret_dirfd,
 		   struct error *err)
 {
@@ -51,8 +82,9 @@ int tpm_state_open(int vm_state_dirfd, bool used_before, uid_t uid, gid_t gid, i
 	rc = file_open_dir(vm_state_dirfd, STATE_FOLDER, 0700, &fd, err);
 	if (rc < 0)
 		return rc;
-	if (uid != (uid_t)-1 && fchown(fd, uid, gid) < 0)
-		return error_errno(err, errno, "give the TPM's folder to user %u", uid);
+	rc = uid == (uid_t)-1 ? 0 : give_folder(fd, uid, gid);
+	if (rc < 0)
+		return error_errno(err, -rc, "give the TPM's folder to user %u", uid);
 	*ret_dirfd = steal_fd(&fd);
 	return 0;
 }
