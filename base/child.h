@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -30,11 +31,28 @@ struct child_spec {
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
 	int cwd_fd; /* folder to start in; -1: "/" */
 	bool new_session; /* setsid() */
-	/* Runs in the child after the descriptors are in place and before
-	 * exec, only async-signal-safe work; returns 0 or -errno and sets
-	 * *ret_what to a static text of what failed. */
-	int (*confine)(const void *arg, const char **ret_what);
-	const void *confine_arg;
+	/* CLONE_NEW… for namespaces of its own; CLONE_INTO_CGROUP with cgroup_fd. */
+	uint64_t clone_flags;
+	int cgroup_fd;
+	/* The number of the report socket (see child_hand_over()) while confine runs;
+	 * 0: the first one above all targets. */
+	int report_target;
+	/*
+	 * Both run in the child and do only async-signal-safe work: enter first of all,
+	 * while every descriptor of the parent is still there and in its place, and
+	 * confine after the descriptors of the map are in theirs, as the last before
+	 * exec. They return 0 or -errno and set *ret_what to a static text of what failed.
+	 */
+	int (*enter)(void *arg, int report_fd, const char **ret_what);
+	int (*confine)(void *arg, int report_fd, const char **ret_what);
+	/*
+	 * Both run in the parent while the child is on its way: attend (may be NULL)
+	 * returns when report_fd is readable, and does until then what the child waits
+	 * for; take gets what the child handed over, which is its own.
+	 */
+	void (*attend)(void *arg, int report_fd);
+	void (*take)(void *arg, const char *what, int fd);
+	void *hook_arg;
 	/* Instead of a program: the child, a copy of this process with nothing but
 	 * the descriptors of its map, calls it and exits with what it returns.
 	 * path then is only its name in messages. */
@@ -53,6 +71,10 @@ struct child {
 	}
 
 int child_spawn(const struct child_spec *spec, struct child *ret_child, struct error *err);
+
+/* For enter and confine: gives the parent's take a descriptor, which stays open here,
+ * under a name of at most 59 bytes. 0 or -errno. */
+int child_hand_over(int report_fd, const char *what, int fd);
 
 /* Sends a signal by pidfd; a process that is gone is success. */
 int child_signal(const struct child *c, int sig, struct error *err);

@@ -10,10 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_READY_FD };
+enum { OPT_READY_FD, OPT_RECORD, OPT_RECORD_ALL };
 
 static const struct cli_option options[] = {
 	[OPT_READY_FD] = {"ready-fd", 0, "FD", "tell there when the guest runs", true},
+	[OPT_RECORD] =
+		{"record", 0, NULL,
+		 "count the system calls beyond QEMU's and swtpm's profiles, and allow them"},
+	[OPT_RECORD_ALL] = {"record-all", 0, NULL, "count all of their system calls", true},
 	{0},
 };
 
@@ -51,6 +55,10 @@ static int run(struct cli *cli)
 		return 0;
 	if (cli->values[OPT_READY_FD])
 		o.ready_fd = (int)fd;
+	if (cli->values[OPT_RECORD])
+		o.watch = JAIL_WATCH_BEYOND;
+	if (cli->values[OPT_RECORD_ALL])
+		o.watch = JAIL_WATCH_ALL;
 	rc = cli_find_vm(cli, cli->names[0], &o.vm);
 	if (rc < 0)
 		return rc;

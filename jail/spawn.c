@@ -1,151 +1,308 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the child does before exec, one step after the other; each is named in
- * the error when it fails. The order matters: the bounding set and the groups
- * need privilege, the user change drops it, no_new_privs comes last so that
- * nothing after it can gain any.
+ * Theory of operation
+ *
+ * The parent prepares what needs memory (the filter) and clones the child into new
+ * pid, net, ipc, uts and cgroup namespaces. The child then goes down, one step after
+ * the other, each named in the error when it fails:
+ *
+ *   enter    while the parent's descriptors are there: its own mount namespace and
+ *            root, Landlock, the working folder
+ *   (base/child puts descriptors in place and closes the rest)
+ *   confine  limits, bounding set, user, capabilities, no_new_privs, and as the last
+ *            the system call filter
+ *
+ * Loading the filter gives the child a listener, which it hands to the parent. Calls
+ * that wait for an answer, execve() among them, are answered here until exec has
+ * happened; then the owner of the listener takes over.
  */
 #include "jail/spawn.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "jail/mounts.h"
+#include "jail/private.h"
+#include "jail/seal.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 1024 };
+enum { ROOT_BYTES = 256 * 1024 };
 
-static int limit(int resource, rlim_t value)
+static const char taken_listener[] = "listener", taken_net_ns[] = "network namespace";
+
+static const char *const layer_names[] = {
+	[JAIL_LAYER_MOUNT] = "mount",     [JAIL_LAYER_PID] = "pid",
+	[JAIL_LAYER_NET] = "net",         [JAIL_LAYER_IPC] = "ipc",
+	[JAIL_LAYER_UTS] = "uts",         [JAIL_LAYER_CGROUP] = "cgroup",
+	[JAIL_LAYER_USER] = "user",       [JAIL_LAYER_CAPS] = "capabilities",
+	[JAIL_LAYER_LIMITS] = "limits",   [JAIL_LAYER_LANDLOCK] = "landlock",
+	[JAIL_LAYER_SECCOMP] = "seccomp",
+};
+
+_Static_assert(ARRAY_SIZE(layer_names) == JAIL_LAYER_COUNT, "a name for each layer");
+
+const char *jail_layer_name(enum jail_layer layer)
 {
-	struct rlimit r = {.rlim_cur = value, .rlim_max = value};
-
-	return setrlimit(resource, &r) < 0 ? -errno : 0;
+	return layer_names[layer];
 }
 
-static int change_identity(const struct jail_spec *spec, const char **ret_what)
+/* So that the network namespace can be held from outside: once the child has changed
+ * its user, nobody without the right to trace it could take it from /proc. */
+static void hand_over_net_ns(int report_fd)
 {
-	*ret_what = "drop the supplementary groups";
-	if (setgroups(0, NULL) < 0)
-		return -errno;
-	*ret_what = "change the group";
-	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
-		return -errno;
-	/* The wanted capabilities have to outlast the change of user. */
-	*ret_what = "keep capabilities";
-	if (spec->n_caps && prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) < 0)
-		return -errno;
-	*ret_what = "change the user";
-	if (setresuid(spec->uid, spec->uid, spec->uid) < 0)
-		return -errno;
-	return 0;
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)child_hand_over(report_fd, taken_net_ns, fd);
+	(void)close(fd);
 }
 
-static int set_capabilities(const struct jail_spec *spec, const char **ret_what)
+/* Where the root is the host's, a folder that was bound has another name. */
+static int enter_folder(const struct jail_spec *spec)
 {
-	*ret_what = "drop capabilities";
-	capng_clear(CAPNG_SELECT_CAPS);
-	for (size_t i = 0; i < spec->n_caps; i++)
-		if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE,
-				 (unsigned)spec->caps[i]) < 0)
-			return -EINVAL;
-	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return -EPERM;
-	*ret_what = "raise ambient capabilities";
-	for (size_t i = 0; i < spec->n_caps; i++)
-		if (prctl(PR_CAP_AMBIENT, (long)PR_CAP_AMBIENT_RAISE, (long)spec->caps[i], 0L, 0L) <
-		    0)
-			return -errno;
-	return 0;
+	if (!spec->cwd)
+		return chdir("/");
+	if (jail_has(spec, JAIL_LAYER_MOUNT))
+		return chdir(spec->cwd);
+	for (size_t i = 0; i < spec->n_binds; i++) {
+		const struct jail_bind *b = &spec->binds[i];
+
+		if (str_eq(jail_bind_target(b), spec->cwd))
+			return b->source ? chdir(b->source) : fchdir(b->fd);
+	}
+	return chdir(spec->cwd);
 }
 
-static int confine(const void *arg, const char **ret_what)
+static int enter(void *arg, int report_fd, const char **ret_what)
 {
-	const struct jail_spec *spec = arg;
+	struct jail_start *start = arg;
+	const struct jail_spec *spec = start->spec;
 	int rc;
 
-	*ret_what = "set limits";
-	rc = limit(RLIMIT_CORE, 0);
-	if (rc == 0)
-		rc = limit(RLIMIT_NOFILE, FILES_MAX);
-	if (rc == 0)
-		rc = jail_mount(spec, ret_what);
-	if (rc < 0)
-		return rc;
-	/* The bounding set keeps what is wanted, else ambient ones would be
-	 * lost on exec. */
-	*ret_what = "drop the bounding set";
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < spec->n_caps; i++)
-		(void)capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, (unsigned)spec->caps[i]);
-	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
-		return -EPERM;
-	rc = change_identity(spec, ret_what);
-	if (rc == 0)
-		rc = set_capabilities(spec, ret_what);
-	if (rc < 0)
-		return rc;
-	*ret_what = "set no_new_privs";
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+	if (!spec->host_network && jail_has(spec, JAIL_LAYER_NET))
+		hand_over_net_ns(report_fd);
+	if (jail_has(spec, JAIL_LAYER_MOUNT)) {
+		rc = jail_enter_root(start, ret_what);
+		if (rc < 0)
+			return rc;
+	}
+	*ret_what = "change folder";
+	if (enter_folder(spec) < 0)
 		return -errno;
+	if (jail_has(spec, JAIL_LAYER_LANDLOCK)) {
+		rc = jail_restrict_access(start, ret_what);
+		if (rc < 0)
+			return rc;
+	}
+	return jail_make_room(spec, ret_what);
+}
+
+static int confine(void *arg, int report_fd, const char **ret_what)
+{
+	struct jail_start *start = arg;
+	int listener, rc;
+
+	rc = jail_set_limits(start->spec, ret_what);
+	if (rc == 0)
+		rc = jail_drop_user(start->spec, ret_what);
+	if (rc < 0 || !start->filter.v)
+		return rc;
+	*ret_what = "load the system call filter";
+	rc = jail_filter_load(&start->filter, &listener);
+	if (rc < 0 || listener < 0)
+		return rc;
+	/* Not closed here: it goes with exec, and close() may be one of those calls
+	 * that the parent cannot answer yet. */
+	return child_hand_over(report_fd, taken_listener, listener);
+}
+
+static void take(void *arg, const char *what, int fd)
+{
+	struct jail_start *start = arg;
+
+	if (str_eq(what, taken_listener) && start->listener < 0) {
+		jail_seal_prepare(fd);
+		start->listener = fd;
+	} else if (str_eq(what, taken_net_ns) && start->net_ns < 0) {
+		start->net_ns = fd;
+	} else {
+		(void)close(fd);
+	}
+}
+
+/* Calls of the child are answered until it has something to report, or has exec'd. */
+static void attend(void *arg, int report_fd)
+{
+	struct jail_start *start = arg;
+	struct pollfd p[] = {
+		{.fd = report_fd, .events = POLLIN},
+		{.fd = start->listener, .events = POLLIN},
+	};
+
+	do {
+		int nr;
+
+		if (poll(p, start->listener < 0 ? 1 : 2, -1) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents)
+			return;
+		if (start->listener >= 0 && p[1].revents &&
+		    jail_seal_answer(start->listener, false, &nr) < 0)
+			p[1].fd = -1;
+		p[0].revents = p[1].revents = 0;
+	} while (1);
+}
+
+static uint64_t clone_flags(const struct jail_spec *spec)
+{
+	static const uint64_t flags[JAIL_LAYER_COUNT] = {
+		[JAIL_LAYER_PID] = CLONE_NEWPID,       [JAIL_LAYER_NET] = CLONE_NEWNET,
+		[JAIL_LAYER_IPC] = CLONE_NEWIPC,       [JAIL_LAYER_UTS] = CLONE_NEWUTS,
+		[JAIL_LAYER_CGROUP] = CLONE_NEWCGROUP,
+	};
+	uint64_t all = spec->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0;
+
+	for (int i = 0; i < JAIL_LAYER_COUNT; i++)
+		if (jail_has(spec, (enum jail_layer)i) &&
+		    !(i == JAIL_LAYER_NET && spec->host_network) &&
+		    !(i == JAIL_LAYER_PID && spec->host_pids))
+			all |= flags[i];
+	return all;
+}
+
+/* How much the root has to hold: what is copied into it, and a page for each thing. */
+static int measure_root(const struct jail_spec *spec, size_t *ret_bytes, struct error *err)
+{
+	size_t bytes = ROOT_BYTES;
+
+	for (size_t i = 0; i < spec->n_binds; i++) {
+		const struct jail_bind *b = &spec->binds[i];
+		struct stat st;
+
+		if (!b->copy)
+			continue;
+		if ((b->source ? stat(b->source, &st) : fstat(b->fd, &st)) < 0)
+			return error_errno(err, errno, "start '%s': '%s'", spec->program,
+					   jail_bind_target(b));
+		bytes += (size_t)st.st_size;
+	}
+	*ret_bytes = bytes;
 	return 0;
 }
 
-static int join_group(int cgroup_fd, struct child *child, struct error *err)
+static int check(const struct jail_spec *spec, struct error *err)
 {
-	cleanup_close int fd = -1;
+	const char *wrong = NULL;
 
-	if (cgroup_fd < 0)
-		return 0;
-	fd = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && dprintf(fd, "%d", (int)child->pid) > 0)
-		return 0;
-	(void)error_errno(err, errno, "put it into its control group");
-	child_destroy(child);
-	return -errno;
+	if (spec->uid == 0 || spec->gid == 0)
+		wrong = "a jailed process is never root";
+	else if (spec->n_caps > JAIL_CAPS_MAX)
+		wrong = "too many capabilities";
+	else if (spec->n_binds > JAIL_BINDS_MAX)
+		wrong = "too many binds";
+	for (size_t i = 0; !wrong && i < spec->n_binds; i++)
+		if (!jail_bind_target(&spec->binds[i]) ||
+		    jail_bind_target(&spec->binds[i])[0] != '/')
+			wrong = "a bind without an absolute path";
+	for (size_t i = 0; !wrong && i < spec->n_fds; i++)
+		if (spec->fds[i].target >= (int)jail_files_max(spec))
+			wrong = "a descriptor above its limit";
+	return wrong ? error_set(err, EINVAL, "start '%s': %s", spec->program, wrong) : 0;
 }
 
-int jail_spawn(const struct jail_spec *spec, struct child *ret_child, struct error *err)
+static int spawn(struct jail_start *start, struct child *ret_child, struct error *err)
 {
-	struct child_fd folder = {.fd = spec->folder_fd, .target = JAIL_FOLDER_TARGET};
+	const struct jail_spec *spec = start->spec;
 	cleanup_free char *mark = str_printf(JAIL_MARK "=%s", spec->owner);
 	char *env[] = {mark, NULL};
-	int rc;
 
 	if (!mark)
 		return error_oom(err);
-	if (spec->uid == 0 || spec->gid == 0 || spec->n_caps > JAIL_CAPS_MAX)
-		return error_set(err, EINVAL, "start '%s': a jailed process is never root",
-				 spec->program);
-	if (spec->folder_fd >= 0 && spec->n_fds)
-		return error_set(err, EINVAL, "start '%s': a folder or descriptors, not both",
-				 spec->program);
-	if (spec->folder_fd >= 0 && spec->device)
-		return error_set(err, EINVAL, "start '%s': a folder or a device, not both",
-				 spec->program);
-	rc = child_spawn(
+	return child_spawn(
 		&(struct child_spec){
 			.path = spec->program,
 			.argv = spec->argv,
 			.env = env,
-			.fds = spec->folder_fd >= 0 ? &folder : spec->fds,
-			.n_fds = spec->folder_fd >= 0 ? 1 : spec->n_fds,
+			.fds = spec->fds,
+			.n_fds = spec->n_fds,
 			.stdin_fd = -1,
 			.stdout_fd = -1,
 			.stderr_fd = spec->stderr_fd,
-			.cwd_fd = spec->cwd_fd,
+			.cwd_fd = -1,
 			.new_session = true,
+			.clone_flags = clone_flags(spec),
+			.cgroup_fd = spec->cgroup_fd,
+			.report_target = (int)jail_files_max(spec),
+			.enter = enter,
 			.confine = confine,
-			.confine_arg = spec,
+			.attend = attend,
+			.take = take,
+			.hook_arg = start,
 			.run = spec->run,
 			.run_arg = spec->run_arg,
 		},
 		ret_child, err);
-	return rc < 0 ? rc : join_group(spec->cgroup_fd, ret_child, err);
+}
+
+/* The device has a row of its own among the binds. */
+static size_t add_device(const struct jail_spec *spec, struct jail_bind *ret_binds)
+{
+	size_t n = spec->n_binds;
+
+	if (n)
+		memcpy(ret_binds, spec->binds, n * sizeof(*ret_binds));
+	if (spec->device)
+		ret_binds[n++] = (struct jail_bind){
+			.source = spec->device,
+			.device = true,
+			.writable = true,
+		};
+	return n;
+}
+
+int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct error *err)
+{
+	struct jail_bind binds[JAIL_BINDS_MAX + 1];
+	struct jail_spec whole = *spec;
+	struct jail_start start = {.spec = &whole, .listener = -1, .net_ns = -1};
+	struct jailed jailed = JAILED_INIT;
+	int rc;
+
+	rc = check(spec, err);
+	if (rc == 0 && spec->n_binds + (spec->device ? 1 : 0) > JAIL_BINDS_MAX)
+		rc = error_set(err, EINVAL, "start '%s': too many binds", spec->program);
+	if (rc < 0)
+		return rc;
+	whole.n_binds = add_device(spec, binds);
+	whole.binds = binds;
+	rc = measure_root(&whole, &start.root_bytes, err);
+	if (rc == 0 && spec->profile && jail_has(spec, JAIL_LAYER_SECCOMP))
+		rc = jail_filter_build(spec->profile, &spec->situation, (int)jail_files_max(spec),
+				       &start.filter, err);
+	if (rc == 0)
+		rc = spawn(&start, &jailed.process, err);
+	jail_filter_free(&start.filter);
+	if (rc < 0) {
+		close_fd(&start.listener);
+		close_fd(&start.net_ns);
+		return rc;
+	}
+	jailed.listener = start.listener;
+	jailed.net_ns = start.net_ns;
+	*ret_jailed = jailed;
+	return 0;
+}
+
+void jailed_destroy(struct jailed *j)
+{
+	child_destroy(&j->process);
+	close_fd(&j->listener);
+	close_fd(&j->net_ns);
 }

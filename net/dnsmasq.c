@@ -51,6 +51,8 @@ void net_dnsmasq_args(const struct net_dhcp *d, const char *program, struct strv
 		/* No way out: no gateway to offer, nobody to ask. */
 		strv_add(a, "--dhcp-option=3");
 		strv_add(a, "--no-resolv");
+	} else {
+		strv_addf(a, "--resolv-file=%s", d->resolver_file);
 	}
 }
 

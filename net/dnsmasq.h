@@ -34,6 +34,7 @@ struct net_dhcp {
 	const char *hosts_file; /* dhcp-hostsfile, read again at SIGHUP */
 	const char *addn_hosts_file; /* addn-hosts, read again at SIGHUP */
 	const char *leases_file;
+	const char *resolver_file; /* whom to ask; not read where nat is false */
 };
 
 /* argv in the foreground, logging to standard error, with no configuration

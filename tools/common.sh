@@ -4,7 +4,7 @@
 
 # To build.
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libjansson-dev
-	libnftables-dev libnl-3-dev libnl-route-3-dev libsystemd-dev libyaml-dev uuid-dev)
+	libnftables-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libsystemd-dev libyaml-dev uuid-dev)
 # To run.
 run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.

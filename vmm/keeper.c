@@ -316,6 +316,8 @@ static int begin(struct keeper *k, struct error *err)
 		fault_point("processes written down");
 	}
 	if (rc == 0)
+		rc = keeper_open_gates(k, err);
+	if (rc == 0)
 		rc = watch(k, err);
 	fault_point("watched");
 	if (rc == 0)
@@ -386,6 +388,10 @@ static void finish(struct keeper *k)
 		attachments_free(k->held);
 		k->held = steal_ptr(&k->res.attachments);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(k->net_ns); i++)
+		close_fd(&k->net_ns[i]);
+	k->net_ns[0] = steal_fd(&k->res.qemu_net_ns);
+	k->net_ns[1] = steal_fd(&k->res.swtpm_net_ns);
 	resources_free(&k->res);
 }
 
@@ -410,6 +416,7 @@ static int loop(struct keeper *k, int (*first)(struct keeper *k, struct error *e
 		k->failure = err;
 	unwatch(k);
 	keeper_unwatch(k);
+	keeper_free_gates(k);
 	k->event = sd_event_unref(k->event);
 	return rc;
 }
@@ -418,6 +425,7 @@ static int loop(struct keeper *k, int (*first)(struct keeper *k, struct error *e
 static void live(struct keeper *k)
 {
 	resources_init(&k->res, k->options->paths, k->options->vm, &k->host, k->run.dirfd);
+	k->res.watch = k->options->watch;
 	k->failure = (struct error)ERROR_INIT;
 	k->life_usec = clock_now_usec();
 	k->over = false;
@@ -479,7 +487,9 @@ static void pause_life(struct keeper *k)
 	k->running_once = false;
 	k->reason = VM_REASON_RESTART;
 	(void)loop(k, begin_pause);
-	keeper_dismiss(k);
+	/* Who ended the pause hears of it when all is gone. */
+	if (!k->killed && !k->stopping)
+		keeper_dismiss(k);
 }
 
 static int keep(struct keeper *k, struct error *err)
@@ -528,6 +538,8 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.control_fd = -1,
 		.console_fd = -1,
 		.supervisor = CHILD_INIT,
+		.supervisor_net_ns = -1,
+		.net_ns = {-1, -1},
 		.channel = -1,
 	};
 	signals_block();

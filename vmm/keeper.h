@@ -8,6 +8,7 @@
 #define HV_VMM_KEEPER_H
 
 #include "base/paths.h"
+#include "jail/profile.h"
 #include "lab/spec.h"
 
 struct error;
@@ -18,6 +19,9 @@ struct keeper_options {
 	/* Told once by a line of JSON, {"ready": true} or {"error": "…"}, and
 	 * then closed; -1: nobody asks. Taken over. */
 	int ready_fd;
+	/* Whether the system calls of QEMU and swtpm are counted rather than held to
+	 * their profiles; the counts go to NAME_SYSCALLS in its state folder at the end. */
+	enum jail_watch watch;
 };
 
 /* What keeper_run() returns where the program is to be started anew in its place:

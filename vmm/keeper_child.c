@@ -233,6 +233,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.group = k->run.group,
 		.log_bytes = console_log_size(k->res.state_dirfd),
 	};
+	struct jailed jailed = JAILED_INIT;
 	struct owner owner;
 	uid_t uid;
 	int rc;
@@ -243,7 +244,10 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 	rc = uids_claim(k->options->paths, user, &uid, err);
 	if (rc < 0)
 		return rc;
-	return jail_spawn(
+	/* Both would open files, which it cannot do later. */
+	tzset();
+	json_object_seed(0);
+	rc = jail_spawn(
 		&(struct jail_spec){
 			.program = "supervisor",
 			.owner = owner.text,
@@ -252,13 +256,20 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 			.fds = e->v,
 			.n_fds = e->n,
 			.stderr_fd = STDERR_FILENO,
-			.cwd_fd = -1,
-			.folder_fd = -1,
 			.cgroup_fd = -1,
+			.host_pids = true,
+			.files_max = FILES_MAX,
+			.profile = &jail_profile_supervisor,
 			.run = supervisor_main,
 			.run_arg = &start,
 		},
-		&k->supervisor, err);
+		&jailed, err);
+	if (rc < 0)
+		return rc;
+	k->supervisor = jailed.process;
+	close_fd(&k->supervisor_net_ns);
+	k->supervisor_net_ns = jailed.net_ns;
+	return 0;
 }
 
 int keeper_spawn(struct keeper *k, struct error *err)

@@ -9,6 +9,7 @@
 #include "vmm/keeper.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
+#include "vmm/seal.h"
 #include "vmm/states.h"
 #include "vmm/vm_messages.h"
 
@@ -23,6 +24,7 @@ struct keeper {
 	int control_fd, console_fd; /* listening; they outlast a supervisor */
 	sd_event *event; /* of this life of the machine */
 	sd_event_source *qemu_source, *swtpm_source, *end_timer;
+	struct seal *qemu_seal, *swtpm_seal; /* NULL where it was taken over */
 
 	/* Of the machine, as its supervisor told last. */
 	enum vm_state state;
@@ -42,11 +44,13 @@ struct keeper {
 
 	/* Restarts of the machine. */
 	unsigned failures; /* in a row */
+	int net_ns[2]; /* of the life before: let go when nobody waits */
 	struct attachments *held; /* its networks, between two lives */
 	uint64_t life_usec; /* when this life began */
 
 	/* The supervisor. */
 	struct child supervisor;
+	int supervisor_net_ns; /* held, as those of QEMU and swtpm in res */
 	int channel; /* our end; -1: there is none */
 	sd_event_source *channel_source, *supervisor_source, *watchdog, *again_timer;
 	unsigned respawns; /* since respawns_usec */
@@ -63,6 +67,14 @@ void keeper_ready(struct keeper *k); /* the guest runs */
 void keeper_reload(struct keeper *k); /* the program starts anew, the guest runs on */
 void keeper_over(struct keeper *k); /* leaves the loop: nothing more is to be heard */
 json_t *keeper_describe(struct keeper *k); /* the status object */
+
+/* keeper_gates.c */
+/* Answers what QEMU and swtpm ask for their start. */
+int keeper_open_gates(struct keeper *k, struct error *err);
+/* Refuses it from now on. */
+void keeper_seal(struct keeper *k);
+/* Writes down what was counted, if it was, and frees the gates. */
+void keeper_free_gates(struct keeper *k);
 
 /* keeper_words.c */
 /* Does what the supervisor says. -EPROTO: it says what it must not. */

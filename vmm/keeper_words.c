@@ -65,6 +65,7 @@ static int hear_answered(struct keeper *k, const struct vm_message *m, struct er
 {
 	(void)m;
 	(void)err;
+	keeper_seal(k);
 	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_SEALED}, NULL, -1);
 	return 0;
 }

@@ -6,7 +6,9 @@
 #define NAME_NVRAM "nvram.qcow2"
 #define NAME_CONSOLE_LOG "console.log"
 #define NAME_SUPERVISOR_LOG "supervisor.log"
+#define NAME_SYSCALLS "syscalls.json"
 #define NAME_LEASES "leases"
+#define NAME_RESOLVER "resolver"
 
 #define NAME_MONITOR "monitor"
 #define NAME_SERIAL "serial"

@@ -21,6 +21,7 @@
 #include "vmm/json.h"
 #include "vmm/leftovers.h"
 #include "vmm/names.h"
+#include "vmm/network_resolver.h"
 #include "vmm/peer.h"
 #include "vmm/ready.h"
 #include "vmm/signals.h"
@@ -124,6 +125,8 @@ static int start(struct network *n, struct error *err)
 		rc = network_execute(n, err);
 	if (rc == 0)
 		rc = network_watch(n, err);
+	if (rc == 0 && o->net->dhcp && o->net->nat)
+		rc = network_resolver_watch(n->event, n->state_dirfd, &n->resolver, err);
 	if (rc == 0)
 		rc = network_keeper_start(n, err);
 	if (rc == 0)
@@ -141,6 +144,7 @@ static void end(struct network *n)
 	sd_event_source_disable_unref(n->dnsmasq_source);
 	sd_event_source_disable_unref(n->words_source);
 	sd_event_source_disable_unref(n->watch_source);
+	network_resolver_free(n->resolver);
 	network_roll_back(n);
 	log_info("network '%s': down", n->options->net->name);
 	close_fd(&n->dnsmasq_stderr);
@@ -199,7 +203,7 @@ int network_run(const struct network_options *options, struct error *err)
 		.dnsmasq = CHILD_INIT,
 		.dnsmasq_stderr = -1,
 		.control_fd = -1,
-		.supervisor = {.process = CHILD_INIT, .channel = -1},
+		.supervisor = {.process = CHILD_INIT, .net_ns = -1, .channel = -1},
 		.watch_fd = -1,
 		.keep = options->keep,
 	};

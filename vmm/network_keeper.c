@@ -34,7 +34,13 @@
 
 /* Beyond so many in so long it gets a pause, so that one that dies of what it is
  * always told again costs little. */
-enum { STARTS_MAX = 5, STARTS_USEC = 10 * 1000 * 1000, PAUSE_USEC = 1000 * 1000, END_MS = 3000 };
+enum {
+	STARTS_MAX = 5,
+	STARTS_USEC = 10 * 1000 * 1000,
+	PAUSE_USEC = 1000 * 1000,
+	END_MS = 3000,
+	FILES_MAX = 1024
+};
 
 /* Lets go of one that has ended or is to end. */
 static void forget(struct network_supervisor *s)
@@ -173,6 +179,7 @@ static int spawn(struct network *n, int channel, struct error *err)
 		.group = n->run.group,
 	};
 	cleanup_free char *name = str_printf("net-run/%s", n->options->net->name);
+	struct jailed jailed = JAILED_INIT;
 	uid_t uid;
 	int rc;
 
@@ -184,7 +191,7 @@ static int spawn(struct network *n, int channel, struct error *err)
 	/* Both would open files, which it cannot do later. */
 	tzset();
 	json_object_seed(0);
-	return jail_spawn(
+	rc = jail_spawn(
 		&(struct jail_spec){
 			.program = "the network's supervisor",
 			.owner = n->owner.text,
@@ -194,13 +201,20 @@ static int spawn(struct network *n, int channel, struct error *err)
 						   {n->control_fd, NETWORK_CONTROL_FD}},
 			.n_fds = 2,
 			.stderr_fd = STDERR_FILENO,
-			.cwd_fd = -1,
-			.folder_fd = -1,
 			.cgroup_fd = -1,
+			.host_pids = true,
+			.files_max = FILES_MAX,
+			.profile = &jail_profile_supervisor,
 			.run = network_supervisor_main,
 			.run_arg = &options,
 		},
-		&n->supervisor.process, err);
+		&jailed, err);
+	if (rc < 0)
+		return rc;
+	n->supervisor.process = jailed.process;
+	close_fd(&n->supervisor.net_ns);
+	n->supervisor.net_ns = jailed.net_ns;
+	return 0;
 }
 
 int network_keeper_start(struct network *n, struct error *err)

@@ -45,6 +45,7 @@ struct network_user {
 /* The supervisor as its keeper sees it. */
 struct network_supervisor {
 	struct child process;
+	int net_ns; /* as of struct jailed */
 	int channel;
 	sd_event_source *channel_source, *gone_source, *again_source, *watchdog_source;
 	bool asked; /* whether it is alive, and it has not said so yet */
@@ -73,6 +74,7 @@ struct network {
 	int dnsmasq_stderr; /* read by the supervisor alone */
 	int dnsmasq_status; /* how it ended, while its last words are waited for */
 	sd_event_source *dnsmasq_source, *words_source, *watch_source;
+	struct network_resolver *resolver;
 	unsigned bridge_index; /* of the bridge that we made */
 	unsigned repairs; /* since repairs_usec */
 	uint64_t repairs_usec;

@@ -4,11 +4,12 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "jail/spawn.h"
+#include "jail/program.h"
 #include "net/forwarding.h"
 #include "net/link.h"
 #include "net/nft.h"
 #include "vmm/names.h"
+#include "vmm/network_resolver.h"
 #include "vmm/uids.h"
 
 #include <errno.h>
@@ -92,9 +93,35 @@ static int prepare_leases(struct network *n, uid_t uid, struct error *err)
 	return 0;
 }
 
+/* Its only folder. */
+#define DNSMASQ_FOLDER "/state"
+
+static int bind_files(struct network *n, struct jail_binds *binds, struct error *err)
+{
+	int rc = jail_binds_add_program(binds, n->host.dnsmasq, NULL, err);
+
+	if (rc < 0)
+		return rc;
+	jail_binds_add(binds, &(struct jail_bind){
+				      .fd = n->state_dirfd,
+				      .target = DNSMASQ_FOLDER,
+				      .writable = true,
+			      });
+	jail_binds_add(binds, &(struct jail_bind){.source = "/dev/null", .device = true});
+	jail_binds_add(binds, &(struct jail_bind){.source = "/dev/urandom", .device = true});
+	/* It looks for the user that it would become if it were root. */
+	jail_binds_add(binds, &(struct jail_bind){
+				      .target = "/etc/passwd",
+				      .text = "nobody:x:65534:65534::/:/\n",
+			      });
+	return 0;
+}
+
 static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct error *err)
 {
 	cleanup_close int err_read = -1, err_write = -1;
+	cleanup_jail_binds struct jail_binds binds = {.n = 0};
+	struct jailed jailed = JAILED_INIT;
 	int fds[2], rc;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -102,6 +129,8 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 	err_read = fds[0];
 	err_write = fds[1];
 	rc = fd_set_nonblock(err_read, err);
+	if (rc == 0)
+		rc = bind_files(n, &binds, err);
 	if (rc < 0)
 		return rc;
 	rc = jail_spawn(
@@ -115,14 +144,19 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 			 * of a client that has no address yet. */
 			.caps = {CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_NET_ADMIN},
 			.n_caps = 3,
-			.stderr_fd = err_write,
-			.cwd_fd = -1,
-			.folder_fd = n->state_dirfd,
+			.binds = binds.v,
+			.n_binds = binds.n,
+			.host_network = true,
+			.profile = &jail_profile_dnsmasq,
 			.cgroup_fd = -1,
+			.stderr_fd = err_write,
 		},
-		&n->dnsmasq, err);
+		&jailed, err);
 	if (rc < 0)
 		return rc;
+	n->dnsmasq = jailed.process;
+	/* It has been executed; nothing else ever is. */
+	close_fd(&jailed.listener);
 	close_fd(&n->dnsmasq_stderr);
 	n->dnsmasq_stderr = steal_fd(&err_read);
 	return 0;
@@ -143,9 +177,10 @@ int network_start_dnsmasq(struct network *n, struct error *err)
 		.domain = net->domain,
 		.nat = net->nat,
 		.mtu = net->mtu,
-		.hosts_file = JAIL_FOLDER "/hosts",
-		.addn_hosts_file = JAIL_FOLDER "/addn-hosts",
-		.leases_file = JAIL_FOLDER "/" NAME_LEASES,
+		.hosts_file = DNSMASQ_FOLDER "/hosts",
+		.addn_hosts_file = DNSMASQ_FOLDER "/addn-hosts",
+		.leases_file = DNSMASQ_FOLDER "/" NAME_LEASES,
+		.resolver_file = DNSMASQ_FOLDER "/" NAME_RESOLVER "/" NETWORK_RESOLVER_FILE,
 	};
 	uid_t uid;
 	int rc;
@@ -159,6 +194,8 @@ int network_start_dnsmasq(struct network *n, struct error *err)
 		rc = network_write_hosts(n, err);
 	if (rc == 0)
 		rc = prepare_leases(n, uid, err);
+	if (rc == 0)
+		rc = network_resolver_copy(n->state_dirfd, err);
 	if (rc < 0)
 		return rc;
 	net_dnsmasq_args(&dhcp, n->host.dnsmasq, &argv);

@@ -127,15 +127,15 @@ static void add_firmware(struct strv *argv, const struct qemu_inputs *in)
 		add_blockdev(argv, "vars", in->fds.vars, true, false, false);
 	}
 	/* -kernel and -initrd do not know fdsets. */
-	if (in->fds.kernel >= 0) {
+	if (in->vm->kernel) {
 		strv_add(argv, "-kernel");
-		strv_addf(argv, "/proc/self/fd/%d", in->fds.kernel);
+		strv_add(argv, QEMU_KERNEL);
 	}
-	if (in->fds.initrd >= 0) {
+	if (in->vm->initrd) {
 		strv_add(argv, "-initrd");
-		strv_addf(argv, "/proc/self/fd/%d", in->fds.initrd);
+		strv_add(argv, QEMU_INITRD);
 	}
-	if (in->fds.kernel >= 0 && in->vm->cmdline) {
+	if (in->vm->kernel && in->vm->cmdline) {
 		strv_add(argv, "-append");
 		strv_add(argv, in->vm->cmdline);
 	}

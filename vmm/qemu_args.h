@@ -12,13 +12,16 @@
 #include "lab/spec.h"
 #include "vmm/hardware.h"
 
+/* Where QEMU finds what it reads by path, in its jail. */
+#define QEMU_KERNEL "/boot/kernel"
+#define QEMU_INITRD "/boot/initrd"
+
 /* Descriptor numbers in QEMU, 3 and up; -1: not there. */
 struct qemu_fds {
 	int monitor, serial, serial_log; /* listening, listening, append-only file */
 	int agent; /* listening */
 	int tpm; /* swtpm's control channel */
 	int code, vars; /* firmware, NVRAM */
-	int kernel, initrd;
 	int *disks, *cdroms, *taps; /* as many as the spec has */
 };
 

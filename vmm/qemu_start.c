@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "jail/spawn.h"
+#include "jail/program.h"
 #include "tpm/swtpm.h"
 #include "vmm/owner.h"
 #include "vmm/qemu_args.h"
@@ -16,13 +16,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-int resources_uid(const struct resources *r, uid_t *ret_uid, struct error *err)
+static int claim(const struct resources *r, const char *kind, uid_t *ret_uid, struct error *err)
 {
-	cleanup_free char *owner = str_printf("vm/%s", r->vm->name);
+	cleanup_free char *owner = str_printf("%s/%s", kind, r->vm->name);
 
 	return owner ? uids_claim(r->paths, owner, ret_uid, err) : error_oom(err);
+}
+
+int swtpm_uid(const struct resources *r, uid_t *ret_uid, struct error *err)
+{
+	return claim(r, "tpm", ret_uid, err);
 }
 
 /* A pipe for a child's standard error; our end does not block. */
@@ -44,22 +50,34 @@ static int make_stderr(int *ret_read, int *ret_write, struct error *err)
 	return 0;
 }
 
+/* Its only folder, where it starts. */
+#define SWTPM_FOLDER "/state"
+
 int swtpm_start(struct resources *r, struct error *err)
 {
 	cleanup_close int dirfd = -1, err_read = -1, err_write = -1;
+	cleanup_jail_binds struct jail_binds binds = {.n = 0};
 	cleanup_strv struct strv argv = {0};
+	struct jailed jailed = JAILED_INIT;
 	struct owner owner;
 	uid_t uid;
 	int rc;
 
 	owner_of_vm(&owner, r->paths, r->vm->name);
-	rc = resources_uid(r, &uid, err);
+	rc = swtpm_uid(r, &uid, err);
 	if (rc == 0)
 		rc = tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
 	if (rc == 0)
 		rc = make_stderr(&err_read, &err_write, err);
+	if (rc == 0)
+		rc = jail_binds_add_program(&binds, r->host->swtpm, NULL, err);
 	if (rc < 0)
 		return rc;
+	jail_binds_add(&binds, &(struct jail_bind){
+				       .fd = dirfd,
+				       .target = SWTPM_FOLDER,
+				       .writable = true,
+			       });
 	tpm_swtpm_args(r->host->swtpm, 3, &argv);
 	if (argv.failed)
 		return error_oom(err);
@@ -70,16 +88,22 @@ int swtpm_start(struct resources *r, struct error *err)
 			.owner = owner.text,
 			.uid = uid,
 			.gid = uid,
+			.binds = binds.v,
+			.n_binds = binds.n,
+			.profile = &jail_profile_swtpm,
+			.situation = {.kvm = r->kvm, .watch = r->watch},
 			.fds = &(struct child_fd){.fd = r->swtpm_fd, .target = 3},
 			.n_fds = 1,
 			.stderr_fd = err_write,
-			.cwd_fd = dirfd,
-			.folder_fd = -1,
 			.cgroup_fd = r->group.fd,
+			.cwd = SWTPM_FOLDER,
 		},
-		&r->swtpm, err);
+		&jailed, err);
 	if (rc < 0)
 		return rc;
+	r->swtpm = jailed.process;
+	r->swtpm_listener = jailed.listener;
+	r->swtpm_net_ns = jailed.net_ns;
 	close_fd(&r->swtpm_fd);
 	r->swtpm_stderr = steal_fd(&err_read);
 	return 0;
@@ -111,18 +135,65 @@ static void map_add_all(struct fd_map *map, const int *fds, size_t n, int *ret_n
 		ret_numbers[i] = map_add(map, fds[i]);
 }
 
+/* A file that QEMU reads by path. One that its user may not read is copied into the
+ * jail. */
+static int bind_boot_file(struct jail_binds *binds, int fd, const char *target, struct error *err)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "'%s'", target);
+	jail_binds_add(binds, &(struct jail_bind){
+				      .fd = fd,
+				      .target = target,
+				      .copy = !(st.st_mode & S_IROTH),
+			      });
+	return 0;
+}
+
+static int bind_files(const struct resources *r, struct jail_binds *binds, struct error *err)
+{
+	/* ROMs, of which some lie in folders of their own packages. */
+	static const char *const data[] = {"share/qemu", "share/seabios", "share/qemu-kvm",
+					   "share/ipxe", NULL};
+	int rc;
+
+	rc = jail_binds_add_program(binds, r->host->qemu, data, err);
+	/* Without it QEMU does not find out that the kernel locks open files, and takes
+	 * locks that any close() loses. */
+	jail_binds_add(binds, &(struct jail_bind){
+				      .source = "/dev/null",
+				      .device = true,
+				      .writable = true,
+			      });
+	if (r->vm->clock == SPEC_CLOCK_LOCALTIME)
+		jail_binds_add(binds,
+			       &(struct jail_bind){.source = "/etc/localtime", .optional = true});
+	if (rc == 0)
+		rc = bind_boot_file(binds, r->kernel_fd, QEMU_KERNEL, err);
+	if (rc == 0)
+		rc = bind_boot_file(binds, r->initrd_fd, QEMU_INITRD, err);
+	return rc;
+}
+
 static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_map *map,
 		      struct error *err)
 {
 	cleanup_close int err_read = -1, err_write = -1;
+	cleanup_jail_binds struct jail_binds binds = {.n = 0};
+	struct jailed jailed = JAILED_INIT;
 	struct owner owner;
 	uid_t uid;
 	int rc;
 
 	owner_of_vm(&owner, r->paths, r->vm->name);
-	rc = resources_uid(r, &uid, err);
+	rc = claim(r, "vm", &uid, err);
 	if (rc == 0)
 		rc = make_stderr(&err_read, &err_write, err);
+	if (rc == 0)
+		rc = bind_files(r, &binds, err);
 	if (rc == 0)
 		rc = jail_spawn(
 			&(struct jail_spec){
@@ -131,18 +202,24 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.owner = owner.text,
 				.uid = uid,
 				.gid = uid,
+				.binds = binds.v,
+				.n_binds = binds.n,
 				.device = r->kvm ? "/dev/kvm" : NULL,
+				.profile = &jail_profile_qemu,
+				.situation = {.kvm = r->kvm, .watch = r->watch},
 				.fds = map->v,
 				.n_fds = map->n,
 				.stderr_fd = err_write,
-				.cwd_fd = -1,
-				.folder_fd = -1,
 				.cgroup_fd = r->group.fd,
 			},
-			&r->qemu, err);
-	if (rc == 0)
-		r->qemu_stderr = steal_fd(&err_read);
-	return rc;
+			&jailed, err);
+	if (rc < 0)
+		return rc;
+	r->qemu = jailed.process;
+	r->qemu_listener = jailed.listener;
+	r->qemu_net_ns = jailed.net_ns;
+	r->qemu_stderr = steal_fd(&err_read);
+	return 0;
 }
 
 int qemu_start(struct resources *r, struct error *err)
@@ -179,8 +256,6 @@ int qemu_start(struct resources *r, struct error *err)
 				.tpm = map_add(&map, r->tpm_fd),
 				.code = map_add(&map, r->code_fd),
 				.vars = map_add(&map, r->vars_fd),
-				.kernel = map_add(&map, r->kernel_fd),
-				.initrd = map_add(&map, r->initrd_fd),
 				.disks = numbers,
 				.cdroms = numbers + vm->n_disks,
 				.taps = numbers + vm->n_disks + vm->n_cdroms,

@@ -8,8 +8,8 @@
 struct error;
 struct resources;
 
-/* The uid (and gid) of the VM's processes. */
-int resources_uid(const struct resources *r, uid_t *ret_uid, struct error *err);
+/* The uid (and gid) of its swtpm; QEMU has one of its own. */
+int swtpm_uid(const struct resources *r, uid_t *ret_uid, struct error *err);
 
 /* Starts swtpm on r->swtpm_fd, and closes it here. */
 int swtpm_start(struct resources *r, struct error *err);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "disk/volume.h"
 #include "firmware/nvram.h"
+#include "jail/landlock.h"
 #include "net/link.h"
 #include "tpm/swtpm.h"
 #include "vmm/attach.h"
@@ -40,6 +41,10 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 		.group = CGROUP_INIT,
 		.qemu_stderr = -1,
 		.swtpm_stderr = -1,
+		.qemu_listener = -1,
+		.swtpm_listener = -1,
+		.qemu_net_ns = -1,
+		.swtpm_net_ns = -1,
 	};
 	resources_files_init(r);
 }
@@ -100,7 +105,7 @@ static int do_tpm_create(struct resources *r, const struct plan_step *step, stru
 	int rc;
 
 	(void)step;
-	rc = resources_uid(r, &uid, err);
+	rc = swtpm_uid(r, &uid, err);
 	if (rc < 0)
 		return rc;
 	return tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
@@ -136,6 +141,8 @@ static void undo_tpm_start(struct resources *r, const struct plan_step *step)
 	(void)step;
 	child_destroy(&r->swtpm);
 	close_fd(&r->swtpm_stderr);
+	close_fd(&r->swtpm_listener);
+	close_fd(&r->swtpm_net_ns);
 }
 
 static int do_taps_open(struct resources *r, const struct plan_step *step, struct error *err)
@@ -182,6 +189,8 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	close_fd(&r->qemu_stderr);
 	attachments_free(r->attachments);
 	r->attachments = NULL;
+	close_fd(&r->qemu_listener);
+	close_fd(&r->qemu_net_ns);
 	machine_group_remove(r);
 	json_decref(steal_ptr(&r->jail_started));
 }
@@ -193,7 +202,7 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 	int rc = machine_group_make(r, err);
 
 	if (rc == 0)
-		r->jail_started = jail_status_started(&r->vm->limits, r->group.path, 0);
+		r->jail_started = jail_status_started(&r->vm->limits, r->group.path, jail_landlock_version());
 	if (rc == 0)
 		rc = qemu_start(r, err);
 	if (rc == 0)
@@ -305,6 +314,8 @@ void resources_free(struct resources *r)
 	fault_point("group gone");
 	close_fd(&r->qemu_stderr);
 	close_fd(&r->swtpm_stderr);
+	close_fd(&r->qemu_listener);
+	close_fd(&r->swtpm_listener);
 	resources_files_free(r);
 	attachments_free(r->attachments);
 	fault_point("networks let go");
@@ -316,6 +327,9 @@ void resources_free(struct resources *r)
 	firmware_found_free(&r->firmware);
 	plan_free(&r->plan);
 	json_decref(r->jail_started);
+	/* Last of all. */
+	close_fd(&r->qemu_net_ns);
+	close_fd(&r->swtpm_net_ns);
 }
 
 void resources_let_go(struct resources *r)

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "firmware/descriptor.h"
 #include "jail/cgroup.h"
+#include "jail/profile.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
 #include "vmm/hardware.h"
@@ -30,6 +31,7 @@ struct resources {
 	const struct spec_vm *vm;
 	const struct host *host;
 	int run_dirfd;
+	enum jail_watch watch; /* whether its system calls are only counted */
 
 	/* Made by resources_start(). */
 	int state_dirfd;
@@ -44,6 +46,11 @@ struct resources {
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
+	/* Where their calls of the start wait for an answer; -1: nothing waits. */
+	int qemu_listener, swtpm_listener;
+	/* Their network namespaces, held until the machine has ended: what the kernel
+	 * does at their end blocks other network work for some 20 ms. */
+	int qemu_net_ns, swtpm_net_ns;
 	char (*tap_names)[IFNAMSIZ]; /* as many as the spec has NICs */
 	struct attachments *attachments; /* the use of its networks */
 

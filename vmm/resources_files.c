@@ -13,9 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void resources_files_init(struct resources *r)
@@ -45,39 +42,6 @@ static int open_file(const char *key, const char *path, int *ret_fd, struct erro
 	if (fd < 0)
 		return error_errno(err, errno, "%s: '%s'", key, path);
 	*ret_fd = fd;
-	return 0;
-}
-
-/*
- * QEMU opens kernel and initrd anew through /proc/self/fd, with its own user's
- * rights. One that only root may read is handed over as a copy in memory.
- */
-static int open_boot_file(const char *key, const char *path, int *ret_fd, struct error *err)
-{
-	cleanup_close int fd = -1, copy = -1;
-	struct stat st;
-	int rc;
-
-	rc = open_file(key, path, &fd, err);
-	if (rc < 0)
-		return rc;
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "%s: '%s'", key, path);
-	if (st.st_mode & S_IROTH) {
-		*ret_fd = steal_fd(&fd);
-		return 0;
-	}
-	copy = memfd_create("hv-boot", MFD_CLOEXEC);
-	if (copy < 0)
-		return error_errno(err, errno, "%s: memfd", key);
-	for (off_t left = st.st_size; left > 0;) {
-		ssize_t n = sendfile(copy, fd, NULL, (size_t)left);
-
-		if (n <= 0)
-			return error_errno(err, n < 0 ? errno : EIO, "%s: read '%s'", key, path);
-		left -= n;
-	}
-	*ret_fd = steal_fd(&copy);
 	return 0;
 }
 
@@ -144,9 +108,9 @@ static int open_firmware(struct resources *r, struct error *err)
 			return rc;
 	}
 	if (r->vm->kernel)
-		rc = open_boot_file("kernel", r->vm->kernel, &r->kernel_fd, err);
+		rc = open_file("kernel", r->vm->kernel, &r->kernel_fd, err);
 	if (rc == 0 && r->vm->initrd)
-		rc = open_boot_file("initrd", r->vm->initrd, &r->initrd_fd, err);
+		rc = open_file("initrd", r->vm->initrd, &r->initrd_fd, err);
 	return rc;
 }
 

@@ -220,8 +220,9 @@ static void test_exec_fails(void **state)
 	assert_int_equal(child_spawn(&spec, &c, &err), -EACCES);
 }
 
-static int refuse(const void *arg, const char **ret_what)
+static int refuse(void *arg, int report_fd, const char **ret_what)
 {
+	(void)report_fd;
 	*ret_what = arg;
 	return -EPERM;
 }
@@ -235,7 +236,7 @@ static void test_confine_fails(void **state)
 
 	(void)state;
 	spec.confine = refuse;
-	spec.confine_arg = "drop capabilities";
+	spec.hook_arg = (char *)"drop capabilities";
 	assert_int_equal(child_spawn(&spec, &c, &err), -EPERM);
 	assert_string_equal(err.text,
 			    "start '/bin/sh': drop capabilities: Operation not permitted");

@@ -25,6 +25,7 @@ static struct net_dhcp lab_net(void)
 		.hosts_file = "/var/lib/hv/net/lab-net/hosts",
 		.addn_hosts_file = "/var/lib/hv/net/lab-net/addn-hosts",
 		.leases_file = "/var/lib/hv/net/lab-net/leases",
+		.resolver_file = "/var/lib/hv/net/lab-net/resolv.conf",
 	};
 }
 
@@ -66,6 +67,7 @@ static void test_paths(void **state)
 	dhcp.hosts_file = "/srv/a b,\"c\"/hosts";
 	dhcp.addn_hosts_file = "/srv/a,b=c#d/addn";
 	dhcp.leases_file = "/srv/'x' --conf-file=/etc/passwd";
+	dhcp.resolver_file = "/srv/ --no-resolv,#";
 	expect("dnsmasq-paths.argv", &dhcp);
 }
 

@@ -59,8 +59,6 @@ static void machine_init(struct machine *m, const char *name)
 				.tpm = -1,
 				.code = -1,
 				.vars = -1,
-				.kernel = -1,
-				.initrd = -1,
 			},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(m->nics); i++)
@@ -192,8 +190,6 @@ static void test_direct_kernel(void **state)
 	m.vm.n_disks = 1;
 	m.disks[0] = disk("a.raw", SPEC_BUS_VIRTIO, SPEC_FORMAT_RAW, false);
 	m.vm.n_nics = 1;
-	m.in.fds.kernel = 10;
-	m.in.fds.initrd = 11;
 	m.in.fds.agent = -1;
 	expect_machine("direct-kernel.argv", &m);
 }
@@ -241,8 +237,6 @@ static void test_hostile_strings(void **state)
 	m.disks[2] = disk(SECRET "3", SPEC_BUS_SCSI, SPEC_FORMAT_QCOW2, false);
 	m.disks[3] = disk(SECRET "4", SPEC_BUS_NVME, SPEC_FORMAT_RAW, false);
 	m.vm.n_cdroms = 1;
-	m.in.fds.kernel = 10;
-	m.in.fds.initrd = 11;
 	expect_machine("hostile.argv", &m);
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "jail/seal.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+/* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP */
+enum { SYNC_WAKE_UP = 1 };
+
+void jail_seal_prepare(int listener)
+{
+	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, (unsigned long)SYNC_WAKE_UP);
+}
+
+static int receive(int listener, struct seccomp_notif *ret_notif)
+{
+	*ret_notif = (struct seccomp_notif){0};
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, ret_notif) == 0)
+		return 1;
+	return errno == ENOENT || errno == EINTR ? 0 : -errno;
+}
+
+static int answer(int listener, const struct seccomp_notif *notif, bool refuse)
+{
+	struct seccomp_notif_resp response = {
+		.id = notif->id,
+		.error = refuse ? -EPERM : 0,
+		.flags = refuse ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+
+	int rc;
+
+	/* Who is not answered waits for ever. */
+	do
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+int jail_seal_answer(int listener, bool sealed, int *ret_nr)
+{
+	struct seccomp_notif notif;
+	int rc = receive(listener, &notif);
+
+	if (rc <= 0)
+		return rc;
+	*ret_nr = notif.data.nr;
+	return answer(listener, &notif, sealed);
+}
+
+int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6])
+{
+	struct seccomp_notif notif;
+	int rc = receive(listener, &notif);
+
+	if (rc <= 0)
+		return rc;
+	*ret_nr = notif.data.nr;
+	for (int i = 0; i < 6; i++)
+		ret_arguments[i] = notif.data.args[i];
+	return answer(listener, &notif, false);
+}

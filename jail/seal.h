@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The answers to calls that a profile allows for the start only.
+ *
+ * They go by phase alone: before the seal the kernel is told to carry the call out,
+ * after it the call fails with EPERM. No argument is looked at, for what a pointer
+ * points to can be changed by another thread after it was looked at; so the seal
+ * grants nothing that could be taken in time. Without an answerer the calls fail with
+ * ENOSYS: the jail is closed, not open.
+ */
+#ifndef HV_JAIL_SEAL_H
+#define HV_JAIL_SEAL_H
+
+#include "jail/profile.h"
+
+/* Once for each time that the listener is readable. 1: one call was answered, its
+ * number in *ret_nr; 0: its caller has gone meanwhile; -errno: the listener is of no
+ * use any more. */
+int jail_seal_answer(int listener, bool sealed, int *ret_nr);
+
+/* The same, but every call is carried out, and *ret_nr and arguments tell what it was:
+ * for a profile that is watched (enum jail_watch). */
+int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6]);
+
+/* For a new listener: the answerer and who waits for the answer run on one processor
+ * in turn, which halves the time of an answer. Kernels before 6.6 go without. */
+void jail_seal_prepare(int listener);
+
+#endif

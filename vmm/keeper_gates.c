@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The gates of QEMU and swtpm (vmm/seal.h): open until QEMU has answered. */
+#include "vmm/keeper_private.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "vmm/json.h"
+#include "vmm/names.h"
+
+static int open_gate(struct keeper *k, int *listener, const struct jail_profile *profile,
+		     struct seal **ret_seal, struct error *err)
+{
+	char owner[96];
+
+	if (*listener < 0)
+		return 0;
+	(void)str_format(owner, sizeof(owner), "vm '%s'", k->options->vm->name);
+	return seal_new(k->event, steal_fd(listener),
+			&(struct seal_options){
+				.owner = owner,
+				.profile = profile,
+				.situation = {.kvm = k->res.kvm, .watch = k->options->watch},
+			},
+			ret_seal, err);
+}
+
+int keeper_open_gates(struct keeper *k, struct error *err)
+{
+	int rc;
+
+	rc = open_gate(k, &k->res.qemu_listener, &jail_profile_qemu, &k->qemu_seal, err);
+	if (rc == 0)
+		rc = open_gate(k, &k->res.swtpm_listener, &jail_profile_swtpm, &k->swtpm_seal, err);
+	return rc;
+}
+
+void keeper_seal(struct keeper *k)
+{
+	seal_close_gate(k->qemu_seal);
+	seal_close_gate(k->swtpm_seal);
+}
+
+/* For whoever keeps the profiles. */
+static void write_record(struct keeper *k)
+{
+	json_t *programs[] = {seal_describe(k->qemu_seal), seal_describe(k->swtpm_seal)};
+	cleanup_json json_t *all = json_array();
+	cleanup_free char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (programs[i])
+			(void)json_array_append_new(all, programs[i]);
+	if (!json_array_size(all) || k->res.state_dirfd < 0)
+		return;
+	text = json_dumps(all, JSON_INDENT(1));
+	if (!text || file_write_volatile(k->res.state_dirfd, NAME_SYSCALLS, text, strlen(text),
+					 0644, &err) < 0)
+		log_error("vm '%s': its record could not be written: %s", k->options->vm->name,
+			  err.text);
+}
+
+void keeper_free_gates(struct keeper *k)
+{
+	write_record(k);
+	seal_free(k->qemu_seal);
+	seal_free(k->swtpm_seal);
+	k->qemu_seal = k->swtpm_seal = NULL;
+}
