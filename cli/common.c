@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,15 @@ void cli_tell(const struct error *err)
 	(void)fprintf(stderr, "hv: %s%s\n", shown.data ? shown.data : "out of memory",
 		      err->code == EACCES && geteuid() != 0 ? " (hv needs root or the group hv)"
 							    : "");
+}
+
+void cli_notify_failure(const struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+
+	strbuf_add_printable(&shown, err->text, strlen(err->text), false);
+	if (shown.data)
+		(void)sd_notifyf(0, "STATUS=%s\nERRNO=%d", shown.data, err->code);
 }
 
 static int not_found(struct cli *cli, const char *what, const char *name, struct strbuf *known)

@@ -17,6 +17,10 @@ enum { CLI_COMMAND_MS = 30 * 1000 };
  * caller goes on and fails in the end. */
 void cli_tell(const struct error *err);
 
+/* Leaves the error of a supervisor with systemd, as its unit's status: there
+ * whoever started the unit finds it. */
+void cli_notify_failure(const struct error *err);
+
 /* The VM or network of that name; -ENOENT names those that exist. */
 int cli_find_vm(struct cli *cli, const char *name, const struct spec_vm **ret_vm);
 /* As cli_find_vm(), and one that is not configured (any more), but up or with a

@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
+#include "vmm/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,11 @@ static int run(struct cli *cli)
 		return error_set(&cli->err, ENOENT, "vm '%s' was never up", vm->name);
 	if (rc == 0)
 		rc = read_log(&r, vm->name);
+	if (rc == -ENOENT && supervisor && units_wanted(&cli->paths))
+		rc = error_set(&cli->err, ENOENT,
+			       "vm '%s': its supervisor is a unit and speaks to the journal "
+			       "(journalctl -u hv@%s)",
+			       vm->name, vm->name);
 	close_fd(&r.fd);
 	close_fd(&r.dirfd);
 	strbuf_free(&r.kept);

@@ -159,18 +159,21 @@ static int parse_global(int argc, char **argv, const char **ret_config, int *ret
 	return CLI_DONE;
 }
 
-static bool called_as_hvup(const char *argv0)
+/* The verb that the program's name stands for; NULL: it is hv itself. */
+static const struct verb *verb_of_program(const char *argv0)
 {
-	const char *slash = strrchr(argv0, '/');
+	const char *slash = strrchr(argv0, '/'), *name = slash ? slash + 1 : argv0;
 
-	return str_eq(slash ? slash + 1 : argv0, "hvup");
+	if (str_eq(name, "hvup"))
+		return &verb_up;
+	return str_eq(name, "hv-generator") ? &verb_systemd_generator : NULL;
 }
 
 int main(int argc, char **argv)
 {
 	cleanup_free char **names = calloc((size_t)argc + 1, sizeof(*names));
 	struct cli cli = {.names = names};
-	const struct verb *verb = &verb_up;
+	const struct verb *verb = verb_of_program(argv[0] ? argv[0] : "hv");
 	const char *config = NULL;
 	int next = 1, words = 0, rc;
 
@@ -180,7 +183,7 @@ int main(int argc, char **argv)
 	if (!names)
 		return CLI_FAILED;
 	opterr = 0;
-	if (!called_as_hvup(argv[0] ? argv[0] : "hv")) {
+	if (!verb) {
 		rc = parse_global(argc, argv, &config, &next);
 		if (rc)
 			return rc < 0 ? CLI_DONE : rc;

@@ -26,7 +26,11 @@ static int run(struct cli *cli)
 	if (cli->values[OPT_READY_FD])
 		o.ready_fd = (int)fd;
 	rc = cli_find_network(cli, cli->names[0], &o.net);
-	return rc < 0 ? rc : network_run(&o, &cli->err);
+	if (rc == 0)
+		rc = network_run(&o, &cli->err);
+	if (rc < 0)
+		cli_notify_failure(&cli->err);
+	return rc;
 }
 
 const struct verb verb_net_run = {

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* One that is up stays up from now on, also without users. */
+/* One that is up stays up from now on, also without users: also one that a unit
+ * started, which was not told on its command line. */
 static int keep(struct cli *cli, const char *name)
 {
 	return cli_command(cli, PATHS_NET, name, "hv-net-keep", NULL, CLI_COMMAND_MS, NULL,
@@ -22,8 +23,10 @@ static int finish(struct cli *cli, struct start_job *job, const struct spec_netw
 	if (job->rc == -EALREADY) {
 		job->rc = cli_wait_network(cli, net,
 					   clock_now_usec() + (uint64_t)CLI_COMMAND_MS * 1000);
-		if (job->rc == 0)
-			job->rc = keep(cli, net->name);
+		job->err = cli->err;
+	}
+	if (job->rc == 0) {
+		job->rc = keep(cli, net->name);
 		job->err = cli->err;
 	}
 	if (job->rc < 0) {

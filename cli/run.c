@@ -60,11 +60,15 @@ static int run(struct cli *cli)
 	if (cli->values[OPT_RECORD_ALL])
 		o.watch = JAIL_WATCH_ALL;
 	rc = cli_find_vm(cli, cli->names[0], &o.vm);
+	if (rc == 0) {
+		remember_program();
+		rc = keeper_run(&o, &cli->err);
+	}
+	if (rc == KEEPER_AGAIN)
+		rc = start_anew(cli);
 	if (rc < 0)
-		return rc;
-	remember_program();
-	rc = keeper_run(&o, &cli->err);
-	return rc == KEEPER_AGAIN ? start_anew(cli) : rc;
+		cli_notify_failure(&cli->err);
+	return rc;
 }
 
 const struct verb verb_run = {
@@ -73,8 +77,8 @@ const struct verb verb_run = {
 	.summary = "keep a virtual machine in the foreground",
 	.text = "Starts the machine, or takes over one whose keeper was killed, and stays until "
 		"it has\nended. Its networks have to be up. Tells systemd when the guest runs. SIGTERM "
-		"asks the guest\nto shut down and ends it when its stop_timeout is over, a second one "
-		"ends it at once.\nSIGUSR1 starts hv anew in the same process; the guest runs on.",
+		"asks the guest\nto shut down and ends it when its stop_timeout is over; a second one "
+		"ends it at once.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 1,

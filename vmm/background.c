@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "vmm/names.h"
 #include "vmm/ready.h"
+#include "vmm/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,8 @@ int background_start(const struct paths *paths, enum paths_kind kind, const char
 {
 	cleanup_close int log_fd = -1, ready_read = -1, ready_write = -1, cwd = -1;
 	cleanup_strv struct strv argv = {0}, env = {0};
+	struct units_start unit = {paths, kind, name, BACKGROUND_READY_FD};
+	bool by_unit = units_wanted(paths);
 	struct child child;
 	int fds[2], rc;
 
@@ -71,7 +74,9 @@ int background_start(const struct paths *paths, enum paths_kind kind, const char
 	rc = fd_set_nonblock(ready_read, err);
 	if (rc < 0)
 		return rc;
-	(void)open_log(paths, kind, name, &log_fd);
+	/* A unit's standard error is the journal's. */
+	if (!by_unit)
+		(void)open_log(paths, kind, name, &log_fd);
 	/* The configuration's path may be relative. */
 	cwd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rc = child_spawn(
@@ -86,6 +91,8 @@ int background_start(const struct paths *paths, enum paths_kind kind, const char
 			.stderr_fd = log_fd,
 			.cwd_fd = cwd,
 			.new_session = true,
+			.run = by_unit ? units_start_run : NULL,
+			.run_arg = &unit,
 		},
 		&child, err);
 	if (rc < 0)

@@ -3,7 +3,8 @@
  * Supervisors in the background: `hv run NAME` and `hv net run NAME` started by
  * another verb, in a session of their own, with standard error in
  * supervisor.log of the state folder, and a pipe on which they tell that they
- * are ready (vmm/ready.h).
+ * are ready (vmm/ready.h). Where systemd owns them (vmm/units.h), what is started is
+ * a process that starts the unit and tells the same.
  */
 #ifndef HV_VMM_BACKGROUND_H
 #define HV_VMM_BACKGROUND_H
@@ -28,7 +29,7 @@ struct background {
 	int rc;
 };
 
-/* keep: of a network, `hv net run --keep`. */
+/* keep: of a network, `hv net run --keep`; a unit has to be told afterwards. */
 int background_start(const struct paths *paths, enum paths_kind kind, const char *name, bool keep,
 		     struct background *ret_background, struct error *err);
 
