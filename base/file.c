@@ -96,6 +96,8 @@ static int write_replace(int dirfd, const char *name, const void *data, size_t l
 	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s'", temp);
+	/* Whatever umask we were started with. */
+	(void)fchmod(fd, mode);
 	rc = file_write_all(fd, data, len, err);
 	if (rc == 0 && durable && fsync(fd) < 0)
 		rc = error_errno(err, errno, "fsync");
@@ -149,7 +151,9 @@ int file_mkdir_all(const char *path, mode_t mode, struct error *err)
 		if (was != '/' && was != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) < 0 && (errno != EEXIST || !is_folder(copy)))
+		if (mkdir(copy, mode) == 0)
+			(void)chmod(copy, mode);
+		else if (errno != EEXIST || !is_folder(copy))
 			return error_errno(err, errno, "create folder '%s'", copy);
 		if (!was)
 			break;
@@ -160,13 +164,16 @@ int file_mkdir_all(const char *path, mode_t mode, struct error *err)
 
 int file_open_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct error *err)
 {
+	bool made = mkdirat(dirfd, name, mode) == 0;
 	int fd;
 
-	if (mkdirat(dirfd, name, mode) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return error_errno(err, errno, "create folder '%s'", name);
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open folder '%s'", name);
+	if (made)
+		(void)fchmod(fd, mode);
 	*ret_fd = fd;
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files and folders. Everything is relative to a folder's descriptor where
- * that is possible; AT_FDCWD works everywhere. Nothing here blocks longer than
+ * that is possible; AT_FDCWD works everywhere. A mode is what is made has, whatever the
+ * umask. Nothing here blocks longer than
  * the file system does.
  */
 #ifndef HV_BASE_FILE_H

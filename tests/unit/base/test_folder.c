@@ -59,6 +59,24 @@ static void test_mkdir_all(void **state)
 	assert_non_null(strstr(err.text, file));
 }
 
+/* Who may read it is said by the mode, not by whoever started us. */
+static void test_umask(void **state)
+{
+	const struct scratch *s = *state;
+	cleanup_free char *deep = str_printf("%s/deep/er", s->path);
+	cleanup_close int fd = -1;
+	mode_t was = umask(077);
+
+	assert_int_equal(file_mkdir_all(deep, 0755, NULL), 0);
+	assert_int_equal(file_open_dir(s->fd, "open", 0711, &fd, NULL), 0);
+	assert_int_equal(file_write_volatile(s->fd, "file", "x", 1, 0644, NULL), 0);
+	umask(was);
+	assert_int_equal(mode_of(s->fd, "deep"), 0755);
+	assert_int_equal(mode_of(s->fd, "deep/er"), 0755);
+	assert_int_equal(mode_of(s->fd, "open"), 0711);
+	assert_int_equal(mode_of(s->fd, "file"), 0644);
+}
+
 static void test_mkdir_all_by_link(void **state)
 {
 	const struct scratch *s = *state;
@@ -191,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scratch_test(test_mkdir_all),
+		scratch_test(test_umask),
 		scratch_test(test_mkdir_all_by_link),
 		scratch_test(test_open_dir),
 		scratch_test(test_remove_tree),
