@@ -88,6 +88,7 @@ static int write_replace(int dirfd, const char *name, const void *data, size_t l
 			 bool durable, struct error *err)
 {
 	cleanup_close int fd = -1;
+	struct stat folder;
 	char temp[300];
 	int rc;
 
@@ -96,7 +97,10 @@ static int write_replace(int dirfd, const char *name, const void *data, size_t l
 	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s'", temp);
-	/* Whatever umask we were started with. */
+	/* Whatever umask we were started with; and of the folder's group, as if that had
+	 * its set-group-ID bit, which RestrictSUIDSGID= of a unit refuses. */
+	if (fstat(dirfd, &folder) == 0)
+		(void)fchown(fd, (uid_t)-1, folder.st_gid);
 	(void)fchmod(fd, mode);
 	rc = file_write_all(fd, data, len, err);
 	if (rc == 0 && durable && fsync(fd) < 0)

@@ -19,8 +19,8 @@
 
 enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100 };
 
-/* What is made in the folder belongs to its group from birth; what members may
- * do with it is a matter of its own mode. */
+/* What is written in the folder belongs to its group (base/file.c), sockets by
+ * vmm/peer.c; what members may do with it is a matter of its own mode. */
 static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 {
 	int rc;
@@ -28,7 +28,7 @@ static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 	if (group == PEER_NO_GROUP)
 		rc = fchmod(dirfd, 0700);
 	else
-		rc = fchown(dirfd, (uid_t)-1, group) < 0 || fchmod(dirfd, 02750) < 0 ||
+		rc = fchown(dirfd, (uid_t)-1, group) < 0 || fchmod(dirfd, 0750) < 0 ||
 				     fchown(lockfd, (uid_t)-1, group) < 0 ||
 				     fchmod(lockfd, 0640) < 0
 			     ? -1
