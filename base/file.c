@@ -99,10 +99,12 @@ static int write_replace(int dirfd, const char *name, const void *data, size_t l
 		return error_errno(err, errno, "create '%s'", temp);
 	/* Whatever umask we were started with; and of the folder's group, as if that had
 	 * its set-group-ID bit, which RestrictSUIDSGID= of a unit refuses. */
-	if (fstat(dirfd, &folder) == 0)
-		(void)fchown(fd, (uid_t)-1, folder.st_gid);
-	(void)fchmod(fd, mode);
-	rc = file_write_all(fd, data, len, err);
+	rc = fstat(dirfd, &folder) < 0 || fchown(fd, (uid_t)-1, folder.st_gid) < 0 ||
+			     fchmod(fd, mode) < 0
+		     ? error_errno(err, errno, "give '%s' its group", name)
+		     : 0;
+	if (rc == 0)
+		rc = file_write_all(fd, data, len, err);
 	if (rc == 0 && durable && fsync(fd) < 0)
 		rc = error_errno(err, errno, "fsync");
 	if (rc == 0 && renameat(dirfd, temp, dirfd, name) < 0)
