@@ -202,7 +202,8 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 	int rc = machine_group_make(r, err);
 
 	if (rc == 0)
-		r->jail_started = jail_status_started(&r->vm->limits, r->group.path, jail_landlock_version());
+		r->jail_started =
+			jail_status_started(&r->vm->limits, r->group.path, jail_landlock_version());
 	if (rc == 0)
 		rc = qemu_start(r, err);
 	if (rc == 0)

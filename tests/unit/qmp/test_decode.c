@@ -168,8 +168,8 @@ static void test_errors_are_printable(void **state)
 		"{\"a\": \x1b[2J}",
 		"\x1b]0;x\x07",
 		"{\"a\x7f",
-		"{\"a\": \xc2\x9b"
-		"2J}",
+		("{\"a\": \xc2\x9b"
+		 "2J}"),
 		"\xff\xfe",
 		"{\"\xe2\x80\xae\": 1 x}",
 	};

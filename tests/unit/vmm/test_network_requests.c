@@ -224,8 +224,8 @@ static void test_names(void **state)
 					    "a\"b",
 					    "tag:known*",
 					    "a;b",
-					    "\xc3\xa4"
-					    "b",
+					    ("\xc3\xa4"
+					     "b"),
 					    "dc01\r\n"};
 	struct fixture *f = *state;
 	struct network_request r;
