@@ -144,20 +144,23 @@ static void attend(void *arg, int report_fd)
 	struct pollfd p[] = {
 		{.fd = report_fd, .events = POLLIN},
 		{.fd = start->listener, .events = POLLIN},
+		{.fd = start->spec->meanwhile ? *start->spec->meanwhile : -1, .events = POLLIN},
 	};
 
-	do {
+	for (;;) {
 		int nr;
 
-		if (poll(p, start->listener < 0 ? 1 : 2, -1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return;
+		}
 		if (p[0].revents)
 			return;
-		if (start->listener >= 0 && p[1].revents &&
-		    jail_seal_answer(start->listener, false, &nr) < 0)
-			p[1].fd = -1;
-		p[0].revents = p[1].revents = 0;
-	} while (1);
+		for (int i = 1; i < 3; i++)
+			if (p[i].revents && jail_seal_answer(p[i].fd, false, &nr) < 0)
+				p[i].fd = -1;
+	}
 }
 
 static uint64_t clone_flags(const struct jail_spec *spec)

@@ -94,6 +94,9 @@ struct jail_spec {
 	size_t n_fds;
 	int stderr_fd; /* -1: /dev/null; standard input and output always are */
 	const char *cwd; /* in the jail; NULL: "/" */
+	/* The listener of another one that is on its start, too: what waits there is
+	 * answered while this one is being made, so that both go on. NULL: none. */
+	const int *meanwhile;
 	/* Instead of a program, as in base/child.h. */
 	int (*run)(void *arg);
 	void *run_arg;

@@ -97,6 +97,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.stderr_fd = err_write,
 			.cgroup_fd = r->group.fd,
 			.cwd = SWTPM_FOLDER,
+			.meanwhile = r->watch == JAIL_WATCH_NOTHING ? &r->qemu_listener : NULL,
 		},
 		&jailed, err);
 	if (rc < 0)
