@@ -18,7 +18,14 @@ enum { FILES_MAX_DEFAULT = 256, FILES_ON_THE_WAY = 256 };
 
 unsigned jail_files_max(const struct jail_spec *spec)
 {
-	return spec->files_max ? spec->files_max : FILES_MAX_DEFAULT;
+	unsigned wanted = spec->files_max ? spec->files_max : FILES_MAX_DEFAULT;
+	struct rlimit r;
+
+	/* A caller with a limit of its own cannot give more. */
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max != RLIM_INFINITY &&
+	    r.rlim_max > 2 * FILES_ON_THE_WAY && r.rlim_max - FILES_ON_THE_WAY < wanted)
+		return (unsigned)(r.rlim_max - FILES_ON_THE_WAY);
+	return wanted;
 }
 
 static int limit(__rlimit_resource_t resource, rlim_t value)

@@ -53,6 +53,10 @@ static int make_stderr(int *ret_read, int *ret_write, struct error *err)
 /* Its only folder, where it starts. */
 #define SWTPM_FOLDER "/state"
 
+/* swtpm 0.7 loses a descriptor at each reset of the guest, and ends when it has none
+ * left: this lasts for tens of thousands of them. */
+enum { SWTPM_FILES_MAX = 65536 };
+
 int swtpm_start(struct resources *r, struct error *err)
 {
 	cleanup_close int dirfd = -1, err_read = -1, err_write = -1;
@@ -90,6 +94,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.gid = uid,
 			.binds = binds.v,
 			.n_binds = binds.n,
+			.files_max = SWTPM_FILES_MAX,
 			.profile = &jail_profile_swtpm,
 			.situation = {.kvm = r->kvm, .watch = r->watch},
 			.fds = &(struct child_fd){.fd = r->swtpm_fd, .target = 3},
