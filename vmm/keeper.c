@@ -30,6 +30,7 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/peer.h"
+#include "vmm/privilege.h"
 #include "vmm/ready.h"
 #include "vmm/signals.h"
 #include "vmm/vm_status.h"
@@ -542,6 +543,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.net_ns = {-1, -1},
 		.channel = -1,
 	};
+	privilege_narrow(PATHS_VM);
 	signals_block();
 	host_probe(&k->host);
 	rc = rundir_acquire(options->paths, PATHS_VM, options->vm->name, &k->run, err);

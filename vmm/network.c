@@ -23,6 +23,7 @@
 #include "vmm/names.h"
 #include "vmm/network_resolver.h"
 #include "vmm/peer.h"
+#include "vmm/privilege.h"
 #include "vmm/ready.h"
 #include "vmm/signals.h"
 
@@ -207,6 +208,7 @@ int network_run(const struct network_options *options, struct error *err)
 		.watch_fd = -1,
 		.keep = options->keep,
 	};
+	privilege_narrow(PATHS_NET);
 	signals_block();
 	host_probe(&n->host);
 	owner_of_network(&n->owner, options->paths, options->net->name);
