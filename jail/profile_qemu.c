@@ -94,6 +94,8 @@ static const struct jail_row rows[] = {
 	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNSETVNETHDRSZ, "header of virtio-net"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETVNETLE, "header of virtio-net 1.0"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETVNETBE, "header of virtio-net before 1.0"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETSTEERINGEBPF,
+		      "takes a program off a TAP, by later versions; there is none to put on"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNGETFEATURES, "what a TAP can do"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, FIONREAD, "bytes that wait in a socket"),
 
@@ -104,6 +106,7 @@ static const struct jail_row rows[] = {
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKROTATIONAL, "kind of a block device"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKDISCARD, "discard on a block device"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKZEROOUT, "zeroes on a block device"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, FS_IOC_FSGETXATTR, "extents, by later versions"),
 	/* XFS_IOC_DIOINFO */
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, 0x800c581e, "alignment on XFS"),
 	ROW(JAIL_REFUSED, "copy_file_range", "reads and writes instead"),
@@ -159,7 +162,7 @@ static const struct jail_row rows[] = {
 	ROW_IF(JAIL_START, "prctl", 0, PR_SET_TIMERSLACK, "precise timers"),
 	ROW_IF(JAIL_START, "prctl", 0, PR_MCE_KILL,
 	       "memory errors come to the thread that met them"),
-	ROW_IF_MARGIN(JAIL_START, "prctl", 0, PR_SET_MM, "later C libraries"),
+	ROW_IF_MARGIN(JAIL_START, "prctl", 0, PR_CAPBSET_READ, "capabilities, by later versions"),
 	/* PR_SET_VMA */
 	ROW_IF_MARGIN(JAIL_START, "prctl", 0, 0x53564d41, "names of memory, by later C libraries"),
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* swtpm 0.7 to 0.10: a channel to QEMU, and its state, which it writes anew under
- * another name and renames. */
+ * another name and renames: it can be killed at any moment, and is, for what a handler
+ * of SIGTERM needs is not here. */
 #include "jail/profile_rows.h"
 
 #include <fcntl.h>
@@ -13,7 +14,8 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_STEADY, "write", "answers, state"),
 	ROW(JAIL_STEADY, "recvmsg", "the control channel, which brings the data channel"),
 	ROW(JAIL_STEADY, "openat", "its state; its jail has no other file to write"),
-	ROW(JAIL_STEADY, "newfstatat", "its state"),
+	ROW_ON(JAIL_LIBC_NEWFSTATAT, JAIL_STEADY, "newfstatat", "its state"),
+	ROW_ON(JAIL_LIBC_FSTAT, JAIL_STEADY, "fstat", "its state"),
 	ROW(JAIL_STEADY, "fchmod", "its state"),
 	ROW(JAIL_STEADY, "rename", "its state"),
 	ROW(JAIL_STEADY, "unlink", "its state"),
@@ -21,7 +23,7 @@ static const struct jail_row rows[] = {
 	ROW_IF(JAIL_STEADY, "fcntl", 1, F_SETLK, "its state's lock"),
 	ROW(JAIL_STEADY, "clock_gettime", "time of the TPM"),
 	ROW(JAIL_STEADY, "futex", "locks of libraries"),
-	ROW(JAIL_STEADY, "rt_sigreturn", "behind SIGTERM"),
+	ROW_MARGIN(JAIL_STEADY, "restart_syscall", "a wait that SIGSTOP or suspend interrupted"),
 	ROW(JAIL_STEADY, "brk", "the heap; a block for which mmap is refused is taken from it"),
 	ROW(JAIL_STEADY, "exit_group", "the end"),
 
@@ -33,13 +35,12 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_START, "mprotect", "libraries"),
 	ROW(JAIL_START, "access", "libraries"),
 	ROW(JAIL_START, "pread64", "libraries"),
-	ROW_MARGIN(JAIL_START, "fstat", "libraries, by later C libraries"),
 	ROW_ON(JAIL_X86_64, JAIL_START, "arch_prctl", "thread-local storage"),
 	ROW(JAIL_START, "set_tid_address", "the first thread"),
 	ROW(JAIL_START, "set_robust_list", "the first thread"),
 	ROW(JAIL_START, "rseq", "the first thread"),
 	ROW(JAIL_START, "prlimit64", "the stack's size"),
-	ROW(JAIL_START, "getrandom", "the heap's secrets, keys"),
+	ROW_IN_VAIN("getrandom", "secrets of the heap, keys; later there is /dev/urandom"),
 	ROW(JAIL_START, "pipe2", "signals by the main loop"),
 	ROW_IN_VAIN("rt_sigaction", "handlers; taking them away at its end is left out"),
 	ROW(JAIL_START, "seccomp", "its own filter"),

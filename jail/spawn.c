@@ -109,6 +109,7 @@ static int confine(void *arg, int report_fd, const char **ret_what)
 	struct jail_start *start = arg;
 	int listener, rc;
 
+	(void)umask(077);
 	rc = jail_set_limits(start->spec, ret_what);
 	if (rc == 0)
 		rc = jail_drop_user(start->spec, ret_what);

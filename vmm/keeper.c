@@ -95,7 +95,6 @@ void keeper_kill(struct keeper *k)
 		return;
 	}
 	(void)child_signal(&k->res.qemu, SIGKILL, NULL);
-	(void)child_signal(&k->res.swtpm, SIGTERM, NULL);
 }
 
 void keeper_fail(struct keeper *k, const struct error *why)
@@ -333,13 +332,15 @@ static int begin(struct keeper *k, struct error *err)
 	return rc;
 }
 
-/* swtpm writes as it goes; it is asked first and then ended. */
+/* A QEMU that ends in order tells swtpm to end. Otherwise it is killed: what it has
+ * written is whole, for it renames. */
 static void end_swtpm(struct keeper *k)
 {
+	bool in_order = !k->failure.code && !k->killed && k->running_once;
+
 	if (k->res.swtpm.pidfd < 0)
 		return;
-	(void)child_signal(&k->res.swtpm, SIGTERM, NULL);
-	if (child_wait(&k->res.swtpm, SWTPM_END_MS, NULL, NULL) < 0)
+	if (!in_order || child_wait(&k->res.swtpm, SWTPM_END_MS, NULL, NULL) < 0)
 		child_destroy(&k->res.swtpm);
 }
 

@@ -82,6 +82,8 @@ int swtpm_start(struct resources *r, struct error *err)
 				       .target = SWTPM_FOLDER,
 				       .writable = true,
 			       });
+	/* For random numbers of later hours: getrandom() is sealed then. */
+	jail_binds_add(&binds, &(struct jail_bind){.source = "/dev/urandom", .device = true});
 	tpm_swtpm_args(r->host->swtpm, 3, &argv);
 	if (argv.failed)
 		return error_oom(err);
