@@ -40,7 +40,9 @@ static unsigned libc_stats_by(void)
 	const char *minor = str_after(gnu_get_libc_version(), "2.");
 	long version = minor ? strtol(minor, NULL, 10) : 0;
 
-	return (version <= 36 ? 0 : JAIL_LIBC_FSTAT) | (version >= 41 ? 0 : JAIL_LIBC_NEWFSTATAT);
+	return version <= 36   ? JAIL_LIBC_NEWFSTATAT
+	       : version <= 40 ? JAIL_LIBC_EITHER
+			       : JAIL_LIBC_FSTAT;
 }
 
 bool jail_row_applies(const struct jail_row *row, const struct jail_situation *situation)
@@ -48,7 +50,8 @@ bool jail_row_applies(const struct jail_row *row, const struct jail_situation *s
 	unsigned version = situation->version;
 
 	return one_of(row->where, JAIL_X86_64 | JAIL_AARCH64, THIS_MACHINE) &&
-	       one_of(row->where, JAIL_LIBC_NEWFSTATAT | JAIL_LIBC_FSTAT, libc_stats_by()) &&
+	       one_of(row->where, JAIL_LIBC_NEWFSTATAT | JAIL_LIBC_EITHER | JAIL_LIBC_FSTAT,
+		      libc_stats_by()) &&
 	       one_of(row->where, JAIL_TCG | JAIL_KVM, situation->kvm ? JAIL_KVM : JAIL_TCG) &&
 	       (!version ||
 		((!row->since || version >= row->since) && (!row->until || version <= row->until)));

@@ -26,10 +26,11 @@ enum jail_where {
 	JAIL_TCG = 1 << 2,
 	JAIL_KVM = 1 << 3,
 	/* By which call the C library, which is the program's as well, looks at a file
-	 * that is open: newfstatat up to glibc 2.36, fstat from 2.41 on; between them
+	 * that is open: newfstatat up to glibc 2.36, fstat from 2.41 on, between them
 	 * either. */
 	JAIL_LIBC_NEWFSTATAT = 1 << 4,
-	JAIL_LIBC_FSTAT = 1 << 5,
+	JAIL_LIBC_EITHER = 1 << 5,
+	JAIL_LIBC_FSTAT = 1 << 6,
 };
 
 /* What an argument has to be: (argument & mask) == value. */

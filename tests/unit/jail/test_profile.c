@@ -101,7 +101,8 @@ static void test_no_row_twice(void **state)
 				const struct jail_row *a = &profiles[p]->rows[i],
 						      *b = &profiles[p]->rows[k];
 
-				if (!str_eq(a->syscall, b->syscall))
+				if (!str_eq(a->syscall, b->syscall) ||
+				    (a->where && b->where && !(a->where & b->where)))
 					continue;
 				if (!a->n_conditions || !b->n_conditions ||
 				    (a->conditions[0].argument == b->conditions[0].argument &&
