@@ -45,6 +45,8 @@
 
 enum {
 	SWTPM_END_MS = 2000,
+	/* From closed sockets to the end of a QEMU that is on its way out. */
+	VANISH_MS = 5000,
 	/* For the supervisor to read QEMU's last words, or to stop the guest. */
 	LAST_WORDS_USEC = 2 * 1000 * 1000,
 	STOP_MARGIN_MS = 5000,
@@ -285,6 +287,17 @@ static int listen_sockets(struct keeper *k, struct error *err)
 	return rc;
 }
 
+/* What was taken over could not be reached: a QEMU that shut down at that moment. Not
+ * its end, but what comes after it, is what is to be kept now. */
+static bool has_vanished(struct keeper *k)
+{
+	if (!k->adopted || child_wait(&k->res.qemu, VANISH_MS, NULL, NULL) < 0)
+		return false;
+	log_info("vm '%s': what was to be taken over has just ended", k->options->vm->name);
+	k->running_once = false;
+	return true;
+}
+
 /* From nothing, or from what another keeper left, to a QEMU that runs. */
 static int begin(struct keeper *k, struct error *err)
 {
@@ -297,7 +310,7 @@ static int begin(struct keeper *k, struct error *err)
 	rc = k->failures ? 0 : adopt_machine(&k->run, k->options->paths, &k->res, &adopted, err);
 	if (rc < 0)
 		return rc;
-	k->adopted = k->running_once = rc > 0;
+	k->adopted = k->running_once = k->sealed = rc > 0;
 	if (k->adopted) {
 		k->started = adopted.started;
 		/* As it was left; QEMU will say if it is not so. */
@@ -322,6 +335,8 @@ static int begin(struct keeper *k, struct error *err)
 	fault_point("watched");
 	if (rc == 0)
 		rc = keeper_spawn(k, err);
+	if (rc < 0)
+		k->vanished = has_vanished(k);
 	fault_point("supervisor started");
 	if (rc == 0)
 		keeper_write_status(k);
@@ -430,7 +445,7 @@ static void live(struct keeper *k)
 	k->res.watch = k->options->watch;
 	k->failure = (struct error)ERROR_INIT;
 	k->life_usec = clock_now_usec();
-	k->over = false;
+	k->over = k->vanished = false;
 	k->reason = VM_REASON_NONE;
 	k->agent_open = false;
 	(void)loop(k, begin);
@@ -506,6 +521,8 @@ static int keep(struct keeper *k, struct error *err)
 			rundir_release(&k->run);
 			return KEEPER_AGAIN;
 		}
+		if (k->vanished)
+			continue;
 		if (!lives_again(k))
 			break;
 		keeper_dismiss(k);

@@ -38,6 +38,7 @@ int keeper_open_gates(struct keeper *k, struct error *err)
 
 void keeper_seal(struct keeper *k)
 {
+	k->sealed = true;
 	seal_close_gate(k->qemu_seal);
 	seal_close_gate(k->swtpm_seal);
 }

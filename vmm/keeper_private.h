@@ -38,6 +38,8 @@ struct keeper {
 	bool killed; /* somebody wants it ended at once */
 	bool stopping; /* we were asked to stop */
 	bool reload; /* start anew, the guest runs on */
+	bool vanished; /* what was taken over ended at that moment: once more, anew */
+	bool sealed; /* QEMU has answered: its guest may run; true where it was taken over */
 	bool over; /* QEMU has ended and its last words were told */
 	int qemu_status; /* as waitpid()'s, once it has ended */
 	struct error failure; /* why it crashed or did not start; code 0: it did not */

@@ -35,6 +35,9 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 	if (state == VM_STATE_STOPPED || state == VM_STATE_CRASHED)
 		return error_set(err, EPROTO, "it says '%s' of a machine that lives",
 				 vm_state_name(state));
+	if (!k->sealed && (state == VM_STATE_RUNNING || state == VM_STATE_PAUSED))
+		return error_set(err, EPROTO, "it says '%s' of a machine that is not sealed",
+				 vm_state_name(state));
 	if (state != k->state) {
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(state));
 		(void)sd_notifyf(0, "STATUS=%s", vm_state_name(state));
@@ -73,7 +76,8 @@ static int hear_answered(struct keeper *k, const struct vm_message *m, struct er
 static int hear_runs(struct keeper *k, const struct vm_message *m, struct error *err)
 {
 	(void)m;
-	(void)err;
+	if (!k->sealed)
+		return error_set(err, EPROTO, "it says that a guest runs that is not sealed");
 	keeper_ready(k);
 	return 0;
 }

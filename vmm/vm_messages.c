@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/states.h"
 
@@ -58,12 +57,12 @@ static const uint32_t number_counts[KEEPER_WORD_COUNT] = {
 /* Printable UTF-8: it goes into status.json and onto terminals. */
 static bool is_printable(const char *text)
 {
-	cleanup_json json_t *utf8 = json_string(text);
+	cleanup_strbuf struct strbuf shown = {0};
 
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return false;
-	return utf8 != NULL;
+	if (!*text)
+		return true;
+	strbuf_add_printable(&shown, text, strlen(text), false);
+	return !shown.failed && str_eq(shown.data, text);
 }
 
 /* QEMU's machine types: "pc-q35-7.2". It goes onto a command line. */
@@ -92,8 +91,27 @@ int vm_message_check(const struct vm_message *m, struct error *err)
 	return 0;
 }
 
+/* As a keeper wants it: what QEMU or a guest put into an error is not. */
+static void put_text(struct vm_message *m, const char *text)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+	size_t len;
+
+	strbuf_add_printable(&shown, text, strlen(text), false);
+	len = shown.data && !shown.failed ? shown.len : 0;
+	if (len >= sizeof(m->text)) {
+		len = sizeof(m->text) - 1;
+		/* Not within a character. */
+		while (len > 0 && ((unsigned char)shown.data[len] & 0xc0) == 0x80)
+			len--;
+	}
+	if (len)
+		memcpy(m->text, shown.data, len);
+	m->text[len] = '\0';
+}
+
 int vm_message_send(int channel, struct vm_message m, const char *text, int fd, struct error *err)
 {
-	(void)str_format(m.text, sizeof(m.text), "%s", text ? text : "");
+	put_text(&m, text ? text : "");
 	return channel_send(channel, &m, sizeof(m), fd, err);
 }
