@@ -108,6 +108,10 @@ int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err
 int child_adopt(pid_t pid, unsigned long long start_ticks, struct child *ret_child,
 		struct error *err);
 
+/* Whether it has ended or can only end: it exits, or SIGKILL waits for it. Until such
+ * a process has gone its sockets may still seem to be there. */
+bool child_is_ending(const struct child *c);
+
 static inline void cleanup_child_fn(struct child *c)
 {
 	child_destroy(c);

@@ -18,6 +18,10 @@ void fault_point(const char *what)
 	if (!wanted || !str_parse_u64(wanted, 10000, &number) || ++passed != number)
 		return;
 	log_info("fault point %s: %s", wanted, what);
+	if (getenv("HV_FAULT_STOPS")) {
+		(void)kill(getpid(), SIGSTOP);
+		return;
+	}
 	(void)kill(getpid(), SIGKILL);
 	for (;;)
 		(void)pause();

@@ -145,29 +145,71 @@ int child_run(const char *path, char *const *argv, const struct child_fd *fds, s
 	return 0;
 }
 
+/* The text from a field of /proc/PID/stat on, counted from 3; NULL where there is
+ * none. */
+static const char *find_field(const char *stat, int wanted)
+{
+	/* The name in field 2 may hold anything, ')' too: fields count from the
+	 * last one. */
+	const char *p = strrchr(stat, ')');
+
+	for (int field = 2; p && field < wanted; field++)
+		p = strchr(p + 1, ' ');
+	return p ? p + 1 : NULL;
+}
+
 int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err)
 {
 	cleanup_free char *text = NULL;
 	char path[32];
-	char *p, *end;
+	const char *field;
+	char *end;
 	int rc;
 
 	(void)str_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	rc = file_read(AT_FDCWD, path, 4096, &text, NULL, err);
 	if (rc < 0)
 		return rc;
-	/* The name in field 2 may hold anything, ')' too: fields count from the
-	 * last one. Field 22 is the 20th behind it. */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (!p)
+	field = find_field(text, 22);
+	if (!field)
 		return error_set(err, EPROTO, "'%s' is not as expected", path);
 	errno = 0;
-	*ret_ticks = strtoull(p + 1, &end, 10);
-	if (errno || end == p + 1)
+	*ret_ticks = strtoull(field, &end, 10);
+	if (errno || end == field)
 		return error_set(err, EPROTO, "'%s' is not as expected", path);
 	return 0;
+}
+
+/* Bit 8 of a mask of signals in /proc/PID/status. */
+static bool waits_for_kill(const char *status, const char *key)
+{
+	const char *line = strstr(status, key);
+
+	return line && strtoull(line + strlen(key), NULL, 16) & 1ULL << (SIGKILL - 1);
+}
+
+bool child_is_ending(const struct child *c)
+{
+	enum { STATE = 3, FLAGS = 9, PF_EXITING = 4 };
+	cleanup_free char *stat = NULL, *status = NULL;
+	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+	const char *state, *flags;
+	char path[32];
+	bool ending;
+
+	(void)str_format(path, sizeof(path), "/proc/%d/stat", (int)c->pid);
+	if (file_read(AT_FDCWD, path, 4096, &stat, NULL, NULL) < 0)
+		return true;
+	(void)str_format(path, sizeof(path), "/proc/%d/status", (int)c->pid);
+	if (file_read(AT_FDCWD, path, 16384, &status, NULL, NULL) < 0)
+		return true;
+	state = find_field(stat, STATE);
+	flags = find_field(stat, FLAGS);
+	ending = (state && strchr("ZX", *state)) ||
+		 (flags && strtoul(flags, NULL, 10) & PF_EXITING) ||
+		 waits_for_kill(status, "\nSigPnd:\t") || waits_for_kill(status, "\nShdPnd:\t");
+	/* Asked last: while it is not over, the number was its own. */
+	return poll(&p, 1, 0) > 0 || ending;
 }
 
 int child_adopt(pid_t pid, unsigned long long start_ticks, struct child *ret_child,

@@ -84,10 +84,11 @@ static int adopt(struct cli *cli, const char *name, bool at_once)
 	bool served;
 	int rc;
 
+	adopt_settle(&cli->paths, name);
 	rc = rundir_read_status(&cli->paths, PATHS_VM, name, &status, &served, &cli->err);
 	if (rc < 0 || served || !status)
 		return rc;
-	if (!adopt_lives(json_object_get(status, "qemu")) || (!vm && at_once))
+	if (!adopt_is_possible(&cli->paths, name, status) || (!vm && at_once))
 		return adopt_end(&cli->paths, name, &cli->err);
 	if (!vm)
 		return error_set(

@@ -13,9 +13,12 @@
 #include "vmm/owner.h"
 #include "vmm/resources.h"
 #include "vmm/states.h"
+#include "vmm/uids.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { SETTLE_MS = 1000 };
 
 json_t *adopt_describe(const struct child *c)
 {
@@ -39,11 +42,50 @@ int adopt_find(json_t *described, struct child *ret_child)
 bool adopt_lives(json_t *described)
 {
 	struct child c = CHILD_INIT;
+	bool lives;
 
 	if (adopt_find(described, &c) < 0)
 		return false;
+	lives = !child_is_ending(&c);
 	close_fd(&c.pidfd);
-	return true;
+	return lives;
+}
+
+int adopt_find_own(const struct paths *paths, json_t *described, const char *mark,
+		   const char *const uids[], struct child *ret_child)
+{
+	struct child c = CHILD_INIT;
+	int rc = adopt_find(described, &c);
+
+	if (rc < 0)
+		return rc;
+	/* A process can wipe its mark, and cannot change its user. */
+	if (leftovers_is_marked(c.pid, mark) || uids_is_process_of(paths, c.pid, uids)) {
+		*ret_child = c;
+		return 0;
+	}
+	/* One that has just gone has neither. */
+	if (!child_is_ending(&c))
+		log_error("process %d stands in a status file of %s, and is none of its own; it "
+			  "is left alone",
+			  (int)c.pid, mark);
+	close_fd(&c.pidfd);
+	return -ESRCH;
+}
+
+/* QEMU and swtpm of a VM, as far as they still live. */
+static void find_processes(const struct paths *paths, const char *vm, json_t *status,
+			   struct child *ret_qemu, struct child *ret_swtpm)
+{
+	cleanup_free char *qemu_uid = str_printf("vm/%s", vm),
+			  *swtpm_uid = str_printf("tpm/%s", vm);
+	struct owner owner;
+
+	owner_of_vm(&owner, paths, vm);
+	(void)adopt_find_own(paths, json_object_get(status, "qemu"), owner.text,
+			     (const char *const[]){qemu_uid, NULL}, ret_qemu);
+	(void)adopt_find_own(paths, json_object_get(status, "swtpm"), owner.text,
+			     (const char *const[]){swtpm_uid, NULL}, ret_swtpm);
 }
 
 /* By the books, and by the marks of those that were not written down yet. */
@@ -95,22 +137,62 @@ static int take_over(const struct paths *paths, json_t *status, struct resources
 	return rc;
 }
 
+static enum vm_state state_of(json_t *status)
+{
+	const char *state = json_get_string(status, "state");
+
+	return state ? vm_state_parse(state) : VM_STATE_STARTING;
+}
+
+/* Not one that never ran its guest, for it was still being made; nor one that has
+ * lost its TPM, or is on its way out. */
+static bool can_be_adopted(json_t *status, const struct child *qemu, const struct child *swtpm)
+{
+	bool has_tpm = json_is_object(json_object_get(status, "swtpm"));
+
+	return qemu->pidfd >= 0 && state_of(status) != VM_STATE_STARTING &&
+	       !child_is_ending(qemu) &&
+	       (!has_tpm || (swtpm->pidfd >= 0 && !child_is_ending(swtpm)));
+}
+
+bool adopt_is_possible(const struct paths *paths, const char *vm, json_t *status)
+{
+	struct child qemu = CHILD_INIT, swtpm = CHILD_INIT;
+	bool possible;
+
+	find_processes(paths, vm, status, &qemu, &swtpm);
+	possible = can_be_adopted(status, &qemu, &swtpm);
+	close_fd(&qemu.pidfd);
+	close_fd(&swtpm.pidfd);
+	return possible;
+}
+
+void adopt_settle(const struct paths *paths, const char *vm)
+{
+	cleanup_json json_t *status = NULL;
+	struct child keeper = CHILD_INIT;
+	bool served;
+
+	if (rundir_read_status(paths, PATHS_VM, vm, &status, &served, NULL) < 0 || !served ||
+	    adopt_find(json_object_get(status, "keeper"), &keeper) < 0)
+		return;
+	if (child_is_ending(&keeper))
+		(void)child_wait(&keeper, SETTLE_MS, NULL, NULL);
+	close_fd(&keeper.pidfd);
+}
+
 int adopt_machine(const struct rundir *run, const struct paths *paths, struct resources *r,
 		  struct adopted *ret_adopted, struct error *err)
 {
 	cleanup_json json_t *status = NULL;
 	struct child qemu = CHILD_INIT, swtpm = CHILD_INIT;
-	const char *state;
 	int rc;
 
 	status = rundir_own_status(run);
 	if (!status)
 		return 0;
-	state = json_get_string(status, "state");
-	(void)adopt_find(json_object_get(status, "qemu"), &qemu);
-	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
-	/* One that never ran its guest was still being made. */
-	if (qemu.pidfd < 0 || !state || vm_state_parse(state) == VM_STATE_STARTING) {
+	find_processes(paths, r->vm->name, status, &qemu, &swtpm);
+	if (!can_be_adopted(status, &qemu, &swtpm)) {
 		end_left_over(paths, r->vm->name, status, &qemu, &swtpm);
 		return 0;
 	}
@@ -126,7 +208,7 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
 	machine_group_adopt(r, status);
 	*ret_adopted = (struct adopted){
 		.started = (uint64_t)json_integer_value(json_object_get(status, "started")),
-		.paused = vm_state_parse(state) == VM_STATE_PAUSED,
+		.paused = state_of(status) == VM_STATE_PAUSED,
 	};
 	return 1;
 }
@@ -141,8 +223,7 @@ int adopt_end(const struct paths *paths, const char *vm, struct error *err)
 	if (rc < 0)
 		return rc;
 	status = rundir_own_status(&run);
-	(void)adopt_find(json_object_get(status, "qemu"), &qemu);
-	(void)adopt_find(json_object_get(status, "swtpm"), &swtpm);
+	find_processes(paths, vm, status, &qemu, &swtpm);
 	end_left_over(paths, vm, status, &qemu, &swtpm);
 	rundir_remove(&run, paths, PATHS_VM, vm);
 	return 0;

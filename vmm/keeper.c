@@ -495,6 +495,7 @@ static int begin_pause(struct keeper *k, struct error *err)
 	if (keeper_spawn(k, &why) < 0)
 		log_error("vm '%s': supervisor: %s", k->options->vm->name, why.text);
 	keeper_write_status(k);
+	fault_point("pause begun");
 	return 0;
 }
 
@@ -504,6 +505,7 @@ static void pause_life(struct keeper *k)
 	k->running_once = false;
 	k->reason = VM_REASON_RESTART;
 	(void)loop(k, begin_pause);
+	fault_point("pause over");
 	/* Who ended the pause hears of it when all is gone. */
 	if (!k->killed && !k->stopping)
 		keeper_dismiss(k);

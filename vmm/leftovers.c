@@ -14,15 +14,23 @@
 
 enum { ENVIRONMENT_MAX = 4096 };
 
-static bool is_marked(int proc_fd, const char *pid, const char *owner)
+static bool is_marked(const char *pid, const char *owner)
 {
-	cleanup_free char *path = str_printf("%s/environ", pid), *text = NULL;
+	cleanup_free char *path = str_printf("/proc/%s/environ", pid), *text = NULL;
 	const char *mark;
 
-	if (!path || file_read(proc_fd, path, ENVIRONMENT_MAX, &text, NULL, NULL) < 0)
+	if (!path || file_read(AT_FDCWD, path, ENVIRONMENT_MAX, &text, NULL, NULL) < 0)
 		return false;
 	mark = str_after(text, JAIL_MARK "=");
 	return mark && str_eq(mark, owner);
+}
+
+bool leftovers_is_marked(pid_t pid, const char *owner)
+{
+	char name[16];
+
+	(void)str_format(name, sizeof(name), "%d", (int)pid);
+	return is_marked(name, owner);
 }
 
 static void end(const char *text, const char *owner)
@@ -45,6 +53,6 @@ void leftovers_end(const char *owner)
 
 	while (proc && (entry = readdir(proc)))
 		if (*entry->d_name >= '1' && *entry->d_name <= '9' &&
-		    is_marked(dirfd(proc), entry->d_name, owner))
+		    is_marked(entry->d_name, owner))
 			end(entry->d_name, owner);
 }

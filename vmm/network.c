@@ -14,7 +14,9 @@
 #include "vmm/network_private.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "net/link.h"
 #include "vmm/adopt.h"
 #include "vmm/inspect.h"
@@ -67,6 +69,7 @@ void network_become_ready(struct network *n)
 	n->ready = true;
 	log_info("network '%s': up", n->options->net->name);
 	network_write_status(n);
+	fault_point("network: up");
 	ready_tell(n->options->ready_fd, NULL);
 	(void)sd_notify(0, "READY=1");
 }
@@ -79,21 +82,29 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* Ends a process of a keeper that was killed, where it still is that. */
+static void end_own(struct network *n, json_t *described, const char *uid_kind)
+{
+	cleanup_free char *uid = str_printf("%s/%s", uid_kind, n->options->net->name);
+	struct child process = CHILD_INIT;
+
+	if (uid && adopt_find_own(n->options->paths, described, n->owner.text,
+				  (const char *const[]){uid, NULL}, &process) == 0)
+		child_destroy(&process);
+}
+
 /* The dnsmasq of a keeper that was killed holds our ports; its supervisor, if it still
  * lives, is on its way or hangs. */
 static void end_previous(struct network *n)
 {
 	cleanup_json json_t *status = rundir_own_status(&n->run);
-	struct child dnsmasq = CHILD_INIT, supervisor = CHILD_INIT;
 
 	if (!status)
 		return;
-	if (adopt_find(json_object_get(status, "supervisor"), &supervisor) == 0)
-		child_destroy(&supervisor);
-	if (adopt_find(json_object_get(status, "dnsmasq"), &dnsmasq) == 0)
-		child_destroy(&dnsmasq);
+	end_own(n, json_object_get(status, "supervisor"), "net-run");
+	end_own(n, json_object_get(status, "dnsmasq"), "net");
 	leftovers_end(n->owner.text);
-	if (status && json_is_true(json_object_get(status, "keep")))
+	if (json_is_true(json_object_get(status, "keep")))
 		n->keep = true;
 }
 
@@ -122,6 +133,7 @@ static int start(struct network *n, struct error *err)
 	/* From here on there is something to undo, also where this process is killed. */
 	if (rc == 0)
 		network_write_status(n);
+	fault_point("network: status written");
 	if (rc == 0)
 		rc = network_execute(n, err);
 	if (rc == 0)
@@ -130,6 +142,7 @@ static int start(struct network *n, struct error *err)
 		rc = network_resolver_watch(n->event, n->state_dirfd, &n->resolver, err);
 	if (rc == 0)
 		rc = network_keeper_start(n, err);
+	fault_point("network: supervisor started");
 	if (rc == 0)
 		rc = network_keeper_watch(n, err);
 	if (rc == 0)
@@ -154,7 +167,9 @@ static void end(struct network *n)
 	close_fd(&n->net_run_dirfd);
 	plan_free(&n->plan);
 	free(n->hosts);
+	fault_point("network: rolled back");
 	rundir_remove(&n->run, n->options->paths, PATHS_NET, n->options->net->name);
+	fault_point("network: run folder gone");
 	/* Who asked for the end hears of it when all is gone. */
 	network_keeper_end(n);
 	network_drop_users(n);
@@ -213,6 +228,7 @@ int network_run(const struct network_options *options, struct error *err)
 	host_probe(&n->host);
 	owner_of_network(&n->owner, options->paths, options->net->name);
 	rc = rundir_acquire(options->paths, PATHS_NET, options->net->name, &n->run, err);
+	fault_point("network: run folder made");
 	if (rc == 0)
 		rc = serve(n, err);
 	rc = error_wrap_if(err, rc, "network '%s'", options->net->name);

@@ -2,6 +2,7 @@
 #include "vmm/network_private.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "jail/program.h"
@@ -228,6 +229,7 @@ void network_roll_back(struct network *n)
 
 		if (actions[step->kind].undo)
 			actions[step->kind].undo(n);
+		fault_point("network: undo");
 	}
 }
 
@@ -246,6 +248,7 @@ int network_execute(struct network *n, struct error *err)
 			return rc;
 		}
 		n->n_done = i + 1;
+		fault_point(plan_kind_name(step->kind));
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <uuid.h>
 
@@ -63,4 +64,41 @@ int uids_claim(const struct paths *paths, const char *owner, uid_t *ret_uid, str
 	return error_set(err, ENOSPC,
 			 "all %d uids are taken; remove links of what is gone from '%s'",
 			 JAIL_UID_COUNT, folder);
+}
+
+/* Of a process that gave up all others: the real one is the only one. */
+static int uid_of(pid_t pid, uid_t *ret_uid)
+{
+	static const char key[] = "\nUid:\t";
+	cleanup_free char *text = NULL;
+	char path[32];
+	const char *line;
+
+	(void)str_format(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read(AT_FDCWD, path, 16384, &text, NULL, NULL) < 0)
+		return -ESRCH;
+	line = strstr(text, key);
+	if (!line)
+		return -EPROTO;
+	*ret_uid = (uid_t)strtoul(line + strlen(key), NULL, 10);
+	return 0;
+}
+
+bool uids_is_process_of(const struct paths *paths, pid_t pid, const char *const owners[])
+{
+	cleanup_free char *path = NULL;
+	char target[128];
+	uid_t uid;
+	ssize_t n;
+
+	if (uid_of(pid, &uid) < 0 || uid < JAIL_UID_FIRST || uid >= JAIL_UID_FIRST + JAIL_UID_COUNT)
+		return false;
+	path = str_printf("%s/uids/%u", paths->state, uid);
+	n = path ? readlink(path, target, sizeof(target) - 1) : -1;
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	while (*owners && !str_eq(target, *owners))
+		owners++;
+	return *owners != NULL;
 }

@@ -9,11 +9,16 @@
 
 #include "base/paths.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct error;
 
 /* owner: "vm/dc01". */
 int uids_claim(const struct paths *paths, const char *owner, uid_t *ret_uid, struct error *err);
+
+/* Whether a process runs as the uid of one of these owners; NULL ends them. What it
+ * runs as it cannot change itself. */
+bool uids_is_process_of(const struct paths *paths, pid_t pid, const char *const owners[]);
 
 #endif

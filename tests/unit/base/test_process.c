@@ -16,7 +16,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static int run(const char *script, int timeout_ms, char **ret_stdout, struct error *err)
 {
@@ -211,6 +213,36 @@ static void *thread_main(void *arg)
 }
 
 /* The number of a process that ended may be that of a thread by now. */
+/* From the signal on, not from the last breath: a process that stands still has taken
+ * no notice of it yet. */
+static void test_ending(void **state)
+{
+	struct child c = CHILD_INIT;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	c = (struct child){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+	assert_true(c.pidfd >= 0);
+	assert_false(child_is_ending(&c));
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	/* It may still heed that, or not. */
+	assert_false(child_is_ending(&c));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_true(child_is_ending(&c));
+	/* Dead, and not reaped. */
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(child_is_ending(&c));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(child_is_ending(&c));
+	close_fd(&c.pidfd);
+}
+
 static void test_adopt_thread(void **state)
 {
 	struct thread t = {.hold = PTHREAD_MUTEX_INITIALIZER};
@@ -243,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_stranger),
 		cmocka_unit_test(test_adopt_thread),
+		cmocka_unit_test(test_ending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
