@@ -5,6 +5,7 @@
 #define HV_JAIL_PRIVATE_H
 
 #include "jail/filter.h"
+#include "jail/seal.h"
 #include "jail/spawn.h"
 
 struct jail_start {
@@ -14,6 +15,7 @@ struct jail_start {
 	int ruleset; /* Landlock's; -1: none */
 	/* In the parent. */
 	int listener, net_ns;
+	struct jail_answerer answerer;
 	/* In the child: each bind by descriptor, before the mount namespace changes. */
 	int trees[JAIL_BINDS_MAX];
 };

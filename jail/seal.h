@@ -11,7 +11,10 @@
 #ifndef HV_JAIL_SEAL_H
 #define HV_JAIL_SEAL_H
 
+#include "base/child.h"
 #include "jail/profile.h"
+
+struct error;
 
 /* Once for each time that the listener is readable. 1: one call was answered, its
  * number in *ret_nr; 0: its caller has gone meanwhile; -errno: the listener is of no
@@ -21,6 +24,27 @@ int jail_seal_answer(int listener, bool sealed, int *ret_nr);
 /* The same, but every call is carried out, and *ret_nr and arguments tell what it was:
  * for a profile that is watched (enum jail_watch). */
 int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6]);
+
+/*
+ * A process that answers everything by "carry it out", so that a program that starts
+ * does not wait for a parent that is busy. It lasts until it is stopped, or until its
+ * parent or the program has gone.
+ */
+struct jail_answerer {
+	struct child process;
+	int leash; /* it ends when this is closed; -1: there is none */
+};
+
+#define JAIL_ANSWERER_INIT                         \
+	{                                          \
+		.process = CHILD_INIT, .leash = -1 \
+	}
+
+int jail_answerer_start(int listener, struct jail_answerer *ret_answerer, struct error *err);
+
+/* When this returns, nothing is carried out any more but by the listener's holder.
+ * Accepts JAIL_ANSWERER_INIT. */
+void jail_answerer_stop(struct jail_answerer *a);
 
 /* For a new listener: the answerer and who waits for the answer run on one processor
  * in turn, which halves the time of an answer. Kernels before 6.6 go without. */

@@ -131,6 +131,9 @@ static void take(void *arg, const char *what, int fd)
 	if (str_eq(what, taken_listener) && start->listener < 0) {
 		jail_seal_prepare(fd);
 		start->listener = fd;
+		/* Without one, attend() answers until exec, and then the holder. */
+		if (start->spec->situation.watch == JAIL_WATCH_NOTHING)
+			(void)jail_answerer_start(fd, &start->answerer, NULL);
 	} else if (str_eq(what, taken_net_ns) && start->net_ns < 0) {
 		start->net_ns = fd;
 	} else {
@@ -138,14 +141,14 @@ static void take(void *arg, const char *what, int fd)
 	}
 }
 
-/* Calls of the child are answered until it has something to report, or has exec'd. */
+/* Where nobody else does, calls of the child are answered until it has something to
+ * report, or has exec'd. */
 static void attend(void *arg, int report_fd)
 {
 	struct jail_start *start = arg;
 	struct pollfd p[] = {
 		{.fd = report_fd, .events = POLLIN},
-		{.fd = start->listener, .events = POLLIN},
-		{.fd = start->spec->meanwhile ? *start->spec->meanwhile : -1, .events = POLLIN},
+		{.fd = start->answerer.leash < 0 ? start->listener : -1, .events = POLLIN},
 	};
 
 	for (;;) {
@@ -158,9 +161,8 @@ static void attend(void *arg, int report_fd)
 		}
 		if (p[0].revents)
 			return;
-		for (int i = 1; i < 3; i++)
-			if (p[i].revents && jail_seal_answer(p[i].fd, false, &nr) < 0)
-				p[i].fd = -1;
+		if (p[1].revents && jail_seal_answer(p[1].fd, false, &nr) < 0)
+			p[1].fd = -1;
 	}
 }
 
@@ -275,7 +277,8 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 {
 	struct jail_bind binds[JAIL_BINDS_MAX + 1];
 	struct jail_spec whole = *spec;
-	struct jail_start start = {.spec = &whole, .listener = -1, .net_ns = -1};
+	struct jail_start start = {
+		.spec = &whole, .listener = -1, .net_ns = -1, .answerer = JAIL_ANSWERER_INIT};
 	struct jailed jailed = JAILED_INIT;
 	int rc;
 
@@ -294,11 +297,13 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 		rc = spawn(&start, &jailed.process, err);
 	jail_filter_free(&start.filter);
 	if (rc < 0) {
+		jail_answerer_stop(&start.answerer);
 		close_fd(&start.listener);
 		close_fd(&start.net_ns);
 		return rc;
 	}
 	jailed.listener = start.listener;
+	jailed.answerer = start.answerer;
 	jailed.net_ns = start.net_ns;
 	*ret_jailed = jailed;
 	return 0;
@@ -307,6 +312,7 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 void jailed_destroy(struct jailed *j)
 {
 	child_destroy(&j->process);
+	jail_answerer_stop(&j->answerer);
 	close_fd(&j->listener);
 	close_fd(&j->net_ns);
 }

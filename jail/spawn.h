@@ -13,6 +13,7 @@
 
 #include "base/child.h"
 #include "jail/profile.h"
+#include "jail/seal.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -94,9 +95,6 @@ struct jail_spec {
 	size_t n_fds;
 	int stderr_fd; /* -1: /dev/null; standard input and output always are */
 	const char *cwd; /* in the jail; NULL: "/" */
-	/* The listener of another one that is on its start, too: what waits there is
-	 * answered while this one is being made, so that both go on. NULL: none. */
-	const int *meanwhile;
 	/* Instead of a program, as in base/child.h. */
 	int (*run)(void *arg);
 	void *run_arg;
@@ -107,14 +105,18 @@ struct jailed {
 	/* Where its profile has system calls for the start only: they wait here
 	 * for jail_seal_answer() (jail/seal.h); -1: none. */
 	int listener;
+	/* Answers them by itself until it is stopped, but where the profile is
+	 * watched; to be stopped before the listener's holder answers. */
+	struct jail_answerer answerer;
 	/* Holds its network namespace, whose end takes the kernel some 20 ms: to be
 	 * closed when nobody waits any more; -1: none. */
 	int net_ns;
 };
 
-#define JAILED_INIT                                                 \
-	{                                                           \
-		.process = CHILD_INIT, .listener = -1, .net_ns = -1 \
+#define JAILED_INIT                                                                    \
+	{                                                                              \
+		.process = CHILD_INIT, .listener = -1, .answerer = JAIL_ANSWERER_INIT, \
+		.net_ns = -1                                                           \
 	}
 
 /* As child_spawn(): that exec succeeded is known on return. -EPERM where the caller

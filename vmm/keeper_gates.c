@@ -9,19 +9,22 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 
-static int open_gate(struct keeper *k, int *listener, const struct jail_profile *profile,
-		     struct seal **ret_seal, struct error *err)
+static int open_gate(struct keeper *k, int *listener, struct jail_answerer *answerer,
+		     const struct jail_profile *profile, struct seal **ret_seal, struct error *err)
 {
+	struct jail_answerer taken = *answerer;
 	char owner[96];
 
 	if (*listener < 0)
 		return 0;
+	*answerer = (struct jail_answerer)JAIL_ANSWERER_INIT;
 	(void)str_format(owner, sizeof(owner), "vm '%s'", k->options->vm->name);
 	return seal_new(k->event, steal_fd(listener),
 			&(struct seal_options){
 				.owner = owner,
 				.profile = profile,
 				.situation = {.kvm = k->res.kvm, .watch = k->options->watch},
+				.answerer = taken,
 			},
 			ret_seal, err);
 }
@@ -30,9 +33,11 @@ int keeper_open_gates(struct keeper *k, struct error *err)
 {
 	int rc;
 
-	rc = open_gate(k, &k->res.qemu_listener, &jail_profile_qemu, &k->qemu_seal, err);
+	rc = open_gate(k, &k->res.qemu_listener, &k->res.qemu_answerer, &jail_profile_qemu,
+		       &k->qemu_seal, err);
 	if (rc == 0)
-		rc = open_gate(k, &k->res.swtpm_listener, &jail_profile_swtpm, &k->swtpm_seal, err);
+		rc = open_gate(k, &k->res.swtpm_listener, &k->res.swtpm_answerer,
+			       &jail_profile_swtpm, &k->swtpm_seal, err);
 	return rc;
 }
 

@@ -157,6 +157,7 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 		return rc;
 	n->dnsmasq = jailed.process;
 	/* It has been executed; nothing else ever is. */
+	jail_answerer_stop(&jailed.answerer);
 	close_fd(&jailed.listener);
 	close_fd(&n->dnsmasq_stderr);
 	n->dnsmasq_stderr = steal_fd(&err_read);

@@ -104,13 +104,13 @@ int swtpm_start(struct resources *r, struct error *err)
 			.stderr_fd = err_write,
 			.cgroup_fd = r->group.fd,
 			.cwd = SWTPM_FOLDER,
-			.meanwhile = r->watch == JAIL_WATCH_NOTHING ? &r->qemu_listener : NULL,
 		},
 		&jailed, err);
 	if (rc < 0)
 		return rc;
 	r->swtpm = jailed.process;
 	r->swtpm_listener = jailed.listener;
+	r->swtpm_answerer = jailed.answerer;
 	r->swtpm_net_ns = jailed.net_ns;
 	close_fd(&r->swtpm_fd);
 	r->swtpm_stderr = steal_fd(&err_read);
@@ -225,6 +225,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 		return rc;
 	r->qemu = jailed.process;
 	r->qemu_listener = jailed.listener;
+	r->qemu_answerer = jailed.answerer;
 	r->qemu_net_ns = jailed.net_ns;
 	r->qemu_stderr = steal_fd(&err_read);
 	return 0;

@@ -43,6 +43,8 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 		.swtpm_stderr = -1,
 		.qemu_listener = -1,
 		.swtpm_listener = -1,
+		.qemu_answerer = JAIL_ANSWERER_INIT,
+		.swtpm_answerer = JAIL_ANSWERER_INIT,
 		.qemu_net_ns = -1,
 		.swtpm_net_ns = -1,
 	};
@@ -140,6 +142,7 @@ static void undo_tpm_start(struct resources *r, const struct plan_step *step)
 {
 	(void)step;
 	child_destroy(&r->swtpm);
+	jail_answerer_stop(&r->swtpm_answerer);
 	close_fd(&r->swtpm_stderr);
 	close_fd(&r->swtpm_listener);
 	close_fd(&r->swtpm_net_ns);
@@ -189,6 +192,7 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	close_fd(&r->qemu_stderr);
 	attachments_free(r->attachments);
 	r->attachments = NULL;
+	jail_answerer_stop(&r->qemu_answerer);
 	close_fd(&r->qemu_listener);
 	close_fd(&r->qemu_net_ns);
 	machine_group_remove(r);
@@ -315,6 +319,8 @@ void resources_free(struct resources *r)
 	fault_point("group gone");
 	close_fd(&r->qemu_stderr);
 	close_fd(&r->swtpm_stderr);
+	jail_answerer_stop(&r->qemu_answerer);
+	jail_answerer_stop(&r->swtpm_answerer);
 	close_fd(&r->qemu_listener);
 	close_fd(&r->swtpm_listener);
 	resources_files_free(r);

@@ -14,6 +14,7 @@
 #include "firmware/descriptor.h"
 #include "jail/cgroup.h"
 #include "jail/profile.h"
+#include "jail/seal.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
 #include "vmm/hardware.h"
@@ -48,6 +49,7 @@ struct resources {
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	/* Where their calls of the start wait for an answer; -1: nothing waits. */
 	int qemu_listener, swtpm_listener;
+	struct jail_answerer qemu_answerer, swtpm_answerer;
 	/* Their network namespaces, held until the machine has ended: what the kernel
 	 * does at their end blocks other network work for some 20 ms. */
 	int qemu_net_ns, swtpm_net_ns;

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <sys/syscall.h>
 
 enum { BEYOND_MAX = 256, NUMBERS_MAX = 1024, ARGUMENTS = 6 };
@@ -29,7 +28,9 @@ struct seal {
 	const struct jail_profile *profile;
 	struct jail_situation situation;
 	int listener;
+	struct jail_answerer answerer;
 	bool closed;
+	sd_event *event;
 	sd_event_source *source;
 	bool told[NUMBERS_MAX]; /* refused before: told once for each call */
 	/* Where it is watched. */
@@ -138,15 +139,12 @@ static int on_call(sd_event_source *source, int fd, uint32_t revents, void *user
 	return 0;
 }
 
-void seal_attend(struct seal *s)
+/* Who waits at the gate stands still, so it comes first. */
+static int watch(struct seal *s)
 {
-	struct pollfd p = {.events = POLLIN};
+	int rc = sd_event_add_io(s->event, &s->source, s->listener, EPOLLIN, on_call, s);
 
-	if (!s)
-		return;
-	for (p.fd = s->listener; p.fd >= 0 && poll(&p, 1, 0) > 0 && p.revents & POLLIN;)
-		if (answer(s) < 0)
-			return;
+	return rc < 0 ? rc : sd_event_source_set_priority(s->source, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 int seal_new(sd_event *event, int listener, const struct seal_options *options,
@@ -156,10 +154,15 @@ int seal_new(sd_event *event, int listener, const struct seal_options *options,
 	int rc;
 
 	if (!s) {
+		struct jail_answerer answerer = options->answerer;
+
+		jail_answerer_stop(&answerer);
 		close_fd(&listener);
 		return error_oom(err);
 	}
+	s->event = sd_event_ref(event);
 	s->listener = listener;
+	s->answerer = options->answerer;
 	s->profile = options->profile;
 	s->situation = options->situation;
 	(void)str_format(s->owner, sizeof(s->owner), "%s", options->owner);
@@ -170,10 +173,7 @@ int seal_new(sd_event *event, int listener, const struct seal_options *options,
 			return error_oom(err);
 		}
 	}
-	rc = sd_event_add_io(event, &s->source, listener, EPOLLIN, on_call, s);
-	/* Who waits here stands still. */
-	if (rc >= 0)
-		rc = sd_event_source_set_priority(s->source, SD_EVENT_PRIORITY_IMPORTANT);
+	rc = s->answerer.leash < 0 ? watch(s) : 0;
 	if (rc < 0) {
 		seal_free(s);
 		return error_errno(err, -rc, "watch a jail's listener");
@@ -184,15 +184,22 @@ int seal_new(sd_event *event, int listener, const struct seal_options *options,
 
 void seal_close_gate(struct seal *s)
 {
-	if (s)
-		s->closed = true;
+	if (!s || s->closed)
+		return;
+	s->closed = true;
+	/* Without the loop, calls wait: closed, too. */
+	jail_answerer_stop(&s->answerer);
+	if (!s->source && watch(s) < 0)
+		log_warning("%s: refused calls of %s wait", s->owner, s->profile->name);
 }
 
 void seal_free(struct seal *s)
 {
 	if (!s)
 		return;
+	jail_answerer_stop(&s->answerer);
 	let_go(s);
+	sd_event_unref(s->event);
 	free(s->rows);
 	free(s);
 }

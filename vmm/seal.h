@@ -11,6 +11,7 @@
 #define HV_VMM_SEAL_H
 
 #include "jail/profile.h"
+#include "jail/seal.h"
 
 #include <jansson.h>
 #include <systemd/sd-event.h>
@@ -22,14 +23,13 @@ struct seal_options {
 	const char *owner; /* "vm 'dc01'", for the log; copied */
 	const struct jail_profile *profile;
 	struct jail_situation situation;
+	/* Who answers until the gate is closed; none: seal_new()'s loop. Taken over. */
+	struct jail_answerer answerer;
 };
 
-/* Takes over the listener, and answers from the loop. */
+/* Takes over the listener. */
 int seal_new(sd_event *event, int listener, const struct seal_options *options,
 	     struct seal **ret_seal, struct error *err);
-
-/* Answers what waits now, without the loop: for an owner that is busy otherwise. */
-void seal_attend(struct seal *s);
 
 /* From now on every call for the start is refused. Accepts NULL. */
 void seal_close_gate(struct seal *s);
