@@ -140,6 +140,13 @@ static bool child_join_group(int cgroup_fd)
 	return joined;
 }
 
+/* Not before it has joined: where control groups are delegated by namespace, the kernel
+ * does not let a process out of the part that its own shows. */
+static bool child_leave_group_namespace(const struct child_spec *spec)
+{
+	return !(spec->clone_flags & CLONE_NEWCGROUP) || unshare(CLONE_NEWCGROUP) == 0;
+}
+
 static _Noreturn void child_main(const struct child_spec *spec, bool join, int report_fd)
 {
 	static char *const no_env[] = {NULL};
@@ -149,6 +156,8 @@ static _Noreturn void child_main(const struct child_spec *spec, bool join, int r
 	child_reset_signals();
 	if (join && !child_join_group(spec->cgroup_fd))
 		child_fail(report_fd, "join its control group", errno);
+	if (join && !child_leave_group_namespace(spec))
+		child_fail(report_fd, "make a control group namespace", errno);
 	/* While there is a /dev; and before descriptors are placed, for cwd_fd is one
 	 * of the parent's. */
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -179,6 +188,7 @@ static _Noreturn void child_main(const struct child_spec *spec, bool join, int r
 
 static pid_t clone_child(const struct child_spec *spec, int *ret_pidfd, bool *ret_join)
 {
+	uint64_t flags = spec->clone_flags & ~CLONE_INTO_CGROUP;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | spec->clone_flags,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
@@ -193,14 +203,13 @@ static pid_t clone_child(const struct child_spec *spec, int *ret_pidfd, bool *re
 		if (pid >= 0 || errno != ENOSYS)
 			return pid;
 		*ret_join = true;
+		flags &= ~(uint64_t)CLONE_NEWCGROUP;
 	}
 	/* A unit with RestrictNamespaces= answers clone3 with ENOSYS, for no filter sees
 	 * its flags. The third argument is the pidfd's place on every architecture that
 	 * host_arch() knows. */
-	return (pid_t)syscall(
-		SYS_clone,
-		(unsigned long)((spec->clone_flags & ~CLONE_INTO_CGROUP) | CLONE_PIDFD | SIGCHLD),
-		0UL, ret_pidfd, 0UL, 0UL);
+	return (pid_t)syscall(SYS_clone, (unsigned long)(flags | CLONE_PIDFD | SIGCHLD), 0UL,
+			      ret_pidfd, 0UL, 0UL);
 }
 
 /* One report; the descriptor that came along, if any, is the caller's. Returns what
