@@ -84,6 +84,7 @@ static const struct jail_row rows[] = {
 	ROW_ON(JAIL_X86_64, JAIL_STEADY, "alarm", "leases that run out"),
 	ROW_MARGIN(JAIL_STEADY, "setitimer", "leases that run out, where there is no alarm"),
 	ROW_MARGIN(JAIL_STEADY, "clock_gettime", "where the vDSO has no clock"),
+	ROW_MARGIN(JAIL_STEADY, "gettimeofday", "where the vDSO has no clock"),
 	ROW_MARGIN(JAIL_STEADY, "clock_nanosleep", "an address check that waits"),
 
 	/* The network: sockets of the internet, the kernel's addresses. */

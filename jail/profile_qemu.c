@@ -57,6 +57,7 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_STEADY, "eventfd2", "one for each queue of a device that is plugged in"),
 	ROW(JAIL_STEADY, "clock_nanosleep", "emulated processors that idle, throttling"),
 	ROW_MARGIN(JAIL_STEADY, "clock_gettime", "where the vDSO has no clock"),
+	ROW_MARGIN(JAIL_STEADY, "gettimeofday", "where the vDSO has no clock: times of events"),
 	ROW_MARGIN(JAIL_STEADY, "restart_syscall", "a wait that SIGSTOP interrupted"),
 
 	/* Memory and threads. */
