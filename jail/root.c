@@ -176,21 +176,44 @@ static int mount_tree(int tree, const char *path, uint64_t set, uint64_t clear)
 	return 0;
 }
 
+/* Where nodes may not be made (a unit's PrivateDevices=), one that everybody may open
+ * is the host's own: "/" still leads there. */
+static int stand_in(const struct jail_bind *b, const struct stat *st, const char *path,
+		    const char **ret_from)
+{
+	int fd, rc;
+
+	if (!b->source || (st->st_mode & 0666) != 0666)
+		return -EPERM;
+	rc = make_file(path, 0444, &fd);
+	if (rc < 0)
+		return rc;
+	(void)close(fd);
+	*ret_from = b->source;
+	return 0;
+}
+
 /* A node that belongs to the user, whatever the host's owner and mode are. It is
  * mounted on itself, so that it alone is on a mount that knows devices. */
-static int make_device(const struct jail_spec *spec, int like, const char *path, bool writable)
+static int make_device(const struct jail_spec *spec, const struct jail_bind *b, int like,
+		       const char *path)
 {
+	const char *from = path;
 	struct stat st;
-	int tree, rc;
+	int tree, rc = 0;
 
 	if (fstat(like, &st) < 0)
 		return -errno;
 	if (!S_ISCHR(st.st_mode))
 		return -ENODEV;
-	if (mknod(path, S_IFCHR | 0600, st.st_rdev) < 0 ||
-	    chmod(path, writable ? 0600 : 0400) < 0 || chown(path, spec->uid, spec->gid) < 0)
-		return -errno;
-	tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mknod(path, S_IFCHR | 0600, st.st_rdev) < 0)
+		rc = errno == EPERM ? stand_in(b, &st, path, &from) : -errno;
+	else if (chmod(path, b->writable ? 0600 : 0400) < 0 ||
+		 chown(path, spec->uid, spec->gid) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
+	tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return -errno;
 	rc = mount_tree(tree, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
@@ -244,7 +267,7 @@ static int furnish(const struct jail_start *start, const char **ret_what)
 		else if (b->copy)
 			rc = copy_file(fd, path);
 		else if (b->device)
-			rc = make_device(spec, fd, path, b->writable);
+			rc = make_device(spec, b, fd, path);
 		else
 			rc = mount_bind(b, fd, path);
 		if (rc < 0)

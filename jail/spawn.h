@@ -66,7 +66,8 @@ struct jail_bind {
 	bool runs; /* with executable: may be given to execve(), not only loaded */
 	bool within; /* is seen already in a folder bound before: only runs is new */
 	bool copy; /* a copy of the file: for one that the user may not read */
-	bool device; /* a character device: a node of its own, for this user */
+	bool device; /* a character device: a node of its own, for this user; where nodes may
+		      * not be made, the host's, if everybody may open that */
 	const char *text; /* a file with these words; no source */
 	const char *link; /* a symbolic link to there; no source */
 };

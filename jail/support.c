@@ -201,8 +201,9 @@ static const struct {
 	[JAIL_SUPPORT_LIMITS] = {"cgroup-limits", "limits cannot be set",
 				 "boot with systemd.unified_cgroup_hierarchy=1", true},
 	[JAIL_SUPPORT_CGROUP_SPAWN] = {"cgroup-spawn",
-				       "a machine's first moments are outside of its limits",
-				       "boot kernel 5.7 or later", true},
+				       "a process joins its control group before it does "
+				       "anything else, rather than being born there",
+				       "boot kernel 5.7 or later", false},
 	[JAIL_SUPPORT_DEVICES] = {"device-filter", "devices are kept from machines by less",
 				  "boot a distribution's kernel (CONFIG_CGROUP_BPF)", true},
 	[JAIL_SUPPORT_USER_NAMESPACES] = {"user-namespaces",

@@ -17,7 +17,8 @@ enum jail_support_kind {
 	JAIL_SUPPORT_PIDFD,
 	JAIL_SUPPORT_CGROUP, /* version 2, to be used by this process */
 	JAIL_SUPPORT_LIMITS, /* its controllers */
-	JAIL_SUPPORT_CGROUP_SPAWN, /* a process born into its group */
+	JAIL_SUPPORT_CGROUP_SPAWN, /* a process born into its group; no layer of the jail, for
+				    * else it joins before it runs anybody's code */
 	JAIL_SUPPORT_DEVICES, /* the filter of devices; to be known by root */
 	JAIL_SUPPORT_USER_NAMESPACES, /* no layer of the jail; for those who are not root */
 	JAIL_SUPPORT_COUNT
