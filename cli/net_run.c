@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
+
+#include "cli/program.h"
 #include "vmm/network.h"
+
+#include <stdlib.h>
 
 enum { OPT_KEEP, OPT_READY_FD };
 
@@ -18,6 +22,7 @@ static int run(struct cli *cli)
 		.keep = cli->values[OPT_KEEP] != NULL,
 		.ready_fd = -1,
 	};
+	char *program = NULL;
 	uint64_t fd;
 	int rc;
 
@@ -27,7 +32,12 @@ static int run(struct cli *cli)
 		o.ready_fd = (int)fd;
 	rc = cli_find_network(cli, cli->names[0], &o.net);
 	if (rc == 0)
+		rc = cli_program_remember(&program, &cli->err);
+	if (rc == 0)
 		rc = network_run(&o, &cli->err);
+	if (rc == NETWORK_AGAIN)
+		rc = cli_program_start_anew(cli, program, PATHS_NET);
+	free(program);
 	if (rc < 0)
 		cli_notify_failure(&cli->err);
 	return rc;

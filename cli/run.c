@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
 
-#include "base/cleanup.h"
-#include "base/error.h"
+#include "cli/program.h"
 #include "vmm/keeper.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 enum { OPT_READY_FD, OPT_RECORD, OPT_RECORD_ALL };
 
@@ -21,33 +17,10 @@ static const struct cli_option options[] = {
 	{0},
 };
 
-/* Where the program was when it started: by now another one may lie there. */
-static char program[PATH_MAX];
-
-static void remember_program(void)
-{
-	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-
-	program[n > 0 ? n : 0] = '\0';
-}
-
-/* In the same process, so that QEMU stays its child and systemd knows it. The lock
- * and every other descriptor go with the old program. */
-static int start_anew(struct cli *cli)
-{
-	char *argv[] = {(char *)"hv",  (char *)"-c", (char *)cli->paths.config,
-			(char *)"run", (char *)"--", (char *)cli->names[0],
-			NULL};
-
-	(void)execv(program, argv);
-	/* It was taken away, so what runs is the newest there is. */
-	(void)execv("/proc/self/exe", argv);
-	return error_errno(&cli->err, errno, "vm '%s': start '%s'", cli->names[0], program);
-}
-
 static int run(struct cli *cli)
 {
 	struct keeper_options o = {.paths = &cli->paths, .ready_fd = -1};
+	char *program = NULL;
 	uint64_t fd;
 	int rc;
 
@@ -60,12 +33,13 @@ static int run(struct cli *cli)
 	if (cli->values[OPT_RECORD_ALL])
 		o.watch = JAIL_WATCH_ALL;
 	rc = cli_find_vm(cli, cli->names[0], &o.vm);
-	if (rc == 0) {
-		remember_program();
+	if (rc == 0)
+		rc = cli_program_remember(&program, &cli->err);
+	if (rc == 0)
 		rc = keeper_run(&o, &cli->err);
-	}
 	if (rc == KEEPER_AGAIN)
-		rc = start_anew(cli);
+		rc = cli_program_start_anew(cli, program, PATHS_VM);
+	free(program);
 	if (rc < 0)
 		cli_notify_failure(&cli->err);
 	return rc;

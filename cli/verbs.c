@@ -19,6 +19,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_net_ls,
 	&verb_net_up,
 	&verb_net_down,
+	&verb_net_reload,
 	&verb_net_leases,
 	&verb_net_run,
 	&verb_doctor,

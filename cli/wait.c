@@ -32,7 +32,7 @@ struct waiting {
 	struct cli *cli;
 	const struct spec_vm *vm; /* of a VM */
 	const struct spec_network *net; /* of a network */
-	const struct wait_condition *condition;
+	const struct wait_condition *condition; /* NULL: that a network is up */
 	const char *object, *name, *wanted; /* for people */
 	int inotify;
 	bool seen; /* its supervisor was there */
@@ -198,10 +198,13 @@ static int look_at_network(struct waiting *w, struct error *err)
 	rc = rundir_read_status(&w->cli->paths, PATHS_NET, w->name, &status, &served, err);
 	if (rc < 0)
 		return rc;
-	if (!served && w->seen)
+	/* One that starts anew lets go of it for a moment. */
+	if (!served && w->seen && !w->condition)
 		return error_set(err, ECONNRESET, "it did not come up");
 	w->seen = w->seen || served;
-	return served && status && str_eq(json_get_string(status, "state") ?: "", "up");
+	if (!served || !status || !str_eq(json_get_string(status, "state") ?: "", "up"))
+		return 0;
+	return !w->condition || is_replaced(w, status);
 }
 
 static void drain(int inotify)
@@ -307,6 +310,23 @@ int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t d
 		.object = "network",
 		.name = net->name,
 		.wanted = "the start",
+		.log_fd = -1,
+	};
+
+	return wait_until(&w, deadline_usec, &cli->err);
+}
+
+int cli_wait_network_replaced(struct cli *cli, const struct spec_network *net, int pid,
+			      uint64_t deadline_usec)
+{
+	const struct wait_condition replaced = {.what = WAIT_REPLACED, .pid = pid};
+	struct waiting w = {
+		.cli = cli,
+		.net = net,
+		.condition = &replaced,
+		.object = "network",
+		.name = net->name,
+		.wanted = "a new supervisor",
 		.log_fd = -1,
 	};
 

@@ -34,4 +34,8 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 /* Waits until a network that somebody starts is up. */
 int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec);
 
+/* Waits until a network that starts anew is up under another supervisor than that of pid. */
+int cli_wait_network_replaced(struct cli *cli, const struct spec_network *net, int pid,
+			      uint64_t deadline_usec);
+
 #endif

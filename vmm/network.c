@@ -74,6 +74,22 @@ void network_become_ready(struct network *n)
 	(void)sd_notify(0, "READY=1");
 }
 
+void network_reload(struct network *n)
+{
+	/* One that is being made or ends cannot be taken over. */
+	n->reload = n->ready && !n->ending;
+	if (n->reload)
+		(void)sd_event_exit(n->event, 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	(void)info;
+	network_reload(userdata);
+	return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	(void)source;
@@ -152,21 +168,44 @@ static int start(struct network *n, struct error *err)
 	return rc;
 }
 
-static void end(struct network *n)
+static void unwatch(struct network *n)
 {
 	n->ending = true;
 	sd_event_source_disable_unref(n->dnsmasq_source);
 	sd_event_source_disable_unref(n->words_source);
 	sd_event_source_disable_unref(n->watch_source);
 	network_resolver_free(n->resolver);
-	network_roll_back(n);
-	log_info("network '%s': down", n->options->net->name);
+}
+
+static void let_go(struct network *n)
+{
 	close_fd(&n->dnsmasq_stderr);
 	close_fd(&n->watch_fd);
 	close_fd(&n->state_dirfd);
 	close_fd(&n->net_run_dirfd);
 	plan_free(&n->plan);
 	free(n->hosts);
+}
+
+/* All stays as if this process had been killed, and is taken over by itself. dnsmasq
+ * serves until the next one is started in its place. */
+static void leave(struct network *n)
+{
+	unwatch(n);
+	network_keeper_leave(n);
+	network_drop_users(n);
+	close_fd(&n->control_fd);
+	close_fd(&n->dnsmasq.pidfd);
+	let_go(n);
+	rundir_release(&n->run);
+}
+
+static void end(struct network *n)
+{
+	unwatch(n);
+	network_roll_back(n);
+	log_info("network '%s': down", n->options->net->name);
+	let_go(n);
 	fault_point("network: rolled back");
 	rundir_remove(&n->run, n->options->paths, PATHS_NET, n->options->net->name);
 	fault_point("network: run folder gone");
@@ -185,6 +224,8 @@ static int serve(struct network *n, struct error *err)
 	(void)sd_event_set_watchdog(n->event, 1);
 	rc = signals_watch(n->event, on_signal, n, err);
 	if (rc == 0)
+		rc = signals_watch_reload(n->event, on_reload, n, err);
+	if (rc == 0)
 		rc = start(n, &n->failure);
 	if (rc == 0) {
 		/* What was tried in vain on the way is no failure. */
@@ -195,13 +236,16 @@ static int serve(struct network *n, struct error *err)
 		(void)error_errno(&n->failure, -rc, "event loop");
 	if (!n->ready && !n->failure.code)
 		(void)error_set(&n->failure, ECANCELED, "stopped before it was up");
-	end(n);
+	if (n->reload && !n->failure.code)
+		leave(n);
+	else
+		end(n);
 	sd_event_unref(n->event);
 	if (n->failure.code) {
 		*err = n->failure;
 		return -n->failure.code;
 	}
-	return 0;
+	return n->reload ? NETWORK_AGAIN : 0;
 }
 
 int network_run(const struct network_options *options, struct error *err)

@@ -11,7 +11,7 @@
  *
  * The control socket speaks QMP: hv-net-attach {vm, mac, address?} (the
  * connection is the use: it ends with it), hv-net-keep, hv-net-release,
- * hv-net-down {force}, hv-status.
+ * hv-net-down {force}, hv-net-reload, hv-status.
  */
 #ifndef HV_VMM_NETWORK_H
 #define HV_VMM_NETWORK_H
@@ -32,6 +32,12 @@ struct network_options {
 	int ready_fd; /* as in vmm/supervisor.h */
 };
 
+/* What network_run() returns where the program is to be started anew in its place:
+ * bridge, rules and TAPs stay. */
+enum { NETWORK_AGAIN = 1 };
+
+/* Runs until the network is down again (0) or could not come up (-errno). SIGTERM, SIGINT
+ * and SIGHUP take it down; SIGUSR1 is NETWORK_AGAIN. */
 int network_run(const struct network_options *options, struct error *err);
 
 /* The status object: name state bridge address nat dhcp domain keep users[]

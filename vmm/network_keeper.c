@@ -292,11 +292,19 @@ int network_keeper_watch(struct network *n, struct error *err)
 
 void network_keeper_end(struct network *n)
 {
+	network_keeper_send(n, NETWORK_ORDER_DONE, 0, NULL, -1);
+	network_keeper_leave(n);
+}
+
+/* The end of the channel is its own, too. */
+void network_keeper_leave(struct network *n)
+{
 	struct network_supervisor *s = &n->supervisor;
 
 	s->watchdog_source = sd_event_source_disable_unref(s->watchdog_source);
-	network_keeper_send(n, NETWORK_ORDER_DONE, 0, NULL, -1);
 	s->gone_source = sd_event_source_disable_unref(s->gone_source);
+	s->channel_source = sd_event_source_disable_unref(s->channel_source);
+	close_fd(&s->channel);
 	if (s->process.pidfd >= 0 && child_wait(&s->process, END_MS, NULL, NULL) < 0)
 		child_destroy(&s->process);
 	forget(s);

@@ -22,6 +22,7 @@ static const struct {
 	[NETWORK_REQUEST_KEEP] = {"keep", .serial = true},
 	[NETWORK_REQUEST_RELEASE] = {"release", .serial = true},
 	[NETWORK_REQUEST_DOWN] = {"down", .serial = true, .force = true},
+	[NETWORK_REQUEST_RELOAD] = {"reload", .serial = true},
 	[NETWORK_REQUEST_STATUS] = {"status", .serial = true},
 	[NETWORK_REQUEST_ALIVE] = {"alive"},
 };

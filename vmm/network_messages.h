@@ -30,6 +30,7 @@ enum network_request_kind {
 	NETWORK_REQUEST_KEEP,
 	NETWORK_REQUEST_RELEASE,
 	NETWORK_REQUEST_DOWN, /* force */
+	NETWORK_REQUEST_RELOAD, /* the keeper starts anew, the network stays */
 	NETWORK_REQUEST_STATUS,
 	NETWORK_REQUEST_ALIVE, /* the answer to PING */
 	NETWORK_REQUEST_COUNT
@@ -47,8 +48,8 @@ enum { NETWORK_VM_SIZE = 64, NETWORK_WORDS_SIZE = 640, NETWORK_TEXT_SIZE = 1024 
 
 struct network_request {
 	uint32_t kind;
-	/* Names a call (ATTACH, KEEP, RELEASE, DOWN, STATUS), which its answer names again, or the
-	 * user that came of it; 0 for the others. */
+	/* Names a call (ATTACH, KEEP, RELEASE, DOWN, RELOAD, STATUS), which its answer names again,
+	 * or the user that came of it; 0 for the others. */
 	uint32_t serial;
 	uint32_t cause;
 	struct in_addr address;

@@ -80,6 +80,7 @@ struct network {
 	uint64_t repairs_usec;
 	int watch_fd;
 	bool ready, ending, keep, was_used;
+	bool reload; /* start anew, bridge and rules stay */
 	bool dnsmasq_ready; /* it has said so: before, a signal would kill it */
 	bool hosts_changed; /* and it is to read its files again */
 	struct network_user *users[NETWORK_USERS_MAX];
@@ -129,6 +130,7 @@ void network_keeper_send(struct network *n, enum network_order_kind kind, uint32
 int network_keeper_watch(struct network *n, struct error *err); /* where systemd wants it */
 void network_keeper_alive(struct network *n); /* it has said so */
 void network_keeper_end(struct network *n); /* says that all is gone, and waits */
+void network_keeper_leave(struct network *n); /* says nothing, and waits */
 
 /* network_requests.c */
 /* Does what the supervisor asks, where that may be; -errno: no supervisor in its right
@@ -150,6 +152,7 @@ void network_dnsmasq_unheard(struct network *n);
 /* network.c */
 void network_become_ready(struct network *n);
 void network_end(struct network *n);
+void network_reload(struct network *n); /* the program starts anew, machines do not notice */
 void network_write_status(struct network *n);
 
 #endif

@@ -163,6 +163,23 @@ static int do_down(struct network *n, const struct network_request *r, int *fd, 
 	return 0;
 }
 
+/* Its client hears that it was asked; that it is done shows in the status. */
+static int do_reload(struct network *n, const struct network_request *r, int *fd, struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	(void)fd;
+	(void)err;
+	if (n->ready && !n->ending) {
+		answer(n, r, NULL);
+		network_reload(n);
+	} else {
+		(void)error_set(&why, EBUSY, "only a network that is up can be taken over");
+		answer(n, r, &why);
+	}
+	return 0;
+}
+
 static int do_status(struct network *n, const struct network_request *r, int *fd, struct error *err)
 {
 	struct error result = ERROR_INIT;
@@ -192,7 +209,8 @@ static int (*const actions[])(struct network *n, const struct network_request *r
 	[NETWORK_REQUEST_ATTACH] = do_attach,   [NETWORK_REQUEST_ATTACHED] = do_attached,
 	[NETWORK_REQUEST_DETACH] = do_detach,   [NETWORK_REQUEST_KEEP] = do_keep,
 	[NETWORK_REQUEST_RELEASE] = do_release, [NETWORK_REQUEST_DOWN] = do_down,
-	[NETWORK_REQUEST_STATUS] = do_status,   [NETWORK_REQUEST_ALIVE] = do_alive,
+	[NETWORK_REQUEST_RELOAD] = do_reload,   [NETWORK_REQUEST_STATUS] = do_status,
+	[NETWORK_REQUEST_ALIVE] = do_alive,
 };
 static_assert(ARRAY_SIZE(actions) == NETWORK_REQUEST_COUNT, "a kind has no action");
 

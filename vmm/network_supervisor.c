@@ -170,6 +170,12 @@ static void cmd_down(struct listener *l, struct control_call *call, json_t *args
 	ask(l, call, &r);
 }
 
+static void cmd_reload(struct listener *l, struct control_call *call, json_t *args)
+{
+	(void)args;
+	ask(l, call, &(struct network_request){.kind = NETWORK_REQUEST_RELOAD});
+}
+
 static void cmd_status(struct listener *l, struct control_call *call, json_t *args)
 {
 	(void)args;
@@ -180,8 +186,9 @@ static const struct {
 	const char *name;
 	void (*run)(struct listener *l, struct control_call *call, json_t *args);
 } commands[] = {
-	{"hv-net-attach", cmd_attach}, {"hv-net-keep", cmd_keep}, {"hv-net-release", cmd_release},
-	{"hv-net-down", cmd_down},     {"hv-status", cmd_status},
+	{"hv-net-attach", cmd_attach},   {"hv-net-keep", cmd_keep},
+	{"hv-net-release", cmd_release}, {"hv-net-down", cmd_down},
+	{"hv-net-reload", cmd_reload},   {"hv-status", cmd_status},
 };
 
 static void on_command(struct control_call *call, const char *name, json_t *args, const int *fds,
