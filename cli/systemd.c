@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd calls: the generator, and what comes after a unit's end. */
+/* What systemd calls: the generator, what comes after a unit's end, and the unit that holds
+ * machines' control groups. */
 #include "cli/common.h"
 
 #include "base/cleanup.h"
@@ -7,6 +8,7 @@
 #include "base/str.h"
 #include "lab/config.h"
 #include "vmm/generator.h"
+#include "vmm/group_holder.h"
 #include "vmm/units.h"
 
 #include <errno.h>
@@ -100,4 +102,18 @@ const struct verb verb_unit_end = {
 	.lab = CLI_LAB_NONE,
 	.hidden = true,
 	.run = end,
+};
+
+static int hold_groups(struct cli *cli)
+{
+	return group_holder_run(&cli->err);
+}
+
+const struct verb verb_unit_groups = {
+	.name = "unit-groups",
+	.args = "",
+	.summary = "hold the control groups of machines under a unit",
+	.lab = CLI_LAB_NONE,
+	.hidden = true,
+	.run = hold_groups,
 };

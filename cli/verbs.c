@@ -25,7 +25,9 @@ const struct verb *const cli_verbs[] = {
 	&verb_doctor,
 	&verb_completion,
 	&verb_man,
+	/* What systemd calls. */
 	&verb_systemd_generator,
 	&verb_unit_end,
+	&verb_unit_groups,
 	NULL,
 };

@@ -5,8 +5,8 @@
  *
  * A machine's group lies in a part of the hierarchy that systemd delegated: beside the
  * caller's own group where that is a subgroup of its unit (DelegateSubgroup=), else in
- * the unit hv-machines.service, where that is active. Without either it lies in a folder
- * `hv` at the top. A unit whose own group the caller is in is left as it is, delegated
+ * the unit hv-machines.service, which cgroup_hold() is for. Without either it lies in a
+ * folder `hv` at the top. A unit whose own group the caller is in is left as it is, delegated
  * or not: with controllers turned on below it, systemd could not start the unit's main
  * process again while the machine runs.
  *
@@ -73,6 +73,10 @@ int cgroup_kill(struct cgroup *c, struct error *err);
 /* Ends what is in it and removes it, with what is held; accepts CGROUP_INIT. *c is
  * CGROUP_INIT thereafter. */
 int cgroup_remove(struct cgroup *c, struct error *err);
+
+/* For the process of a unit that is there to hold groups: goes into a subgroup of its
+ * unit's own, so that others can be made beside it and limited. */
+int cgroup_hold(struct error *err);
 
 /* Lets go of it and leaves it there. */
 void cgroup_close(struct cgroup *c);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "jail/cgroup.h"
 #include "jail/cgroup_text.h"
 
 #include <errno.h>
@@ -17,6 +18,9 @@
 #include <unistd.h>
 
 enum { PROC_MAX = 1 << 20 };
+
+/* Where the process sits that holds a unit's group; no name of a machine's. */
+#define HOLDER_NAME "holder"
 
 static const char *const controllers[] = {"cpu", "memory", "io", "pids"};
 
@@ -210,4 +214,27 @@ int cgroup_place_open(struct cgroup_place *ret_place, struct error *err)
 void cgroup_place_enable(const struct cgroup_place *place)
 {
 	enable(place->fd);
+}
+
+int cgroup_hold(struct error *err)
+{
+	cleanup_free char *group = NULL, *folder = NULL;
+	cleanup_close int unit_fd = -1, fd = -1;
+	size_t top_len = 0;
+	int rc;
+
+	rc = find_own(&group, &folder, &top_len, err);
+	if (rc == 0 && !is_delegated(folder))
+		rc = error_set(err, EPERM, "control group '%s' is not delegated (Delegate=yes)",
+			       group);
+	if (rc == 0)
+		rc = open_folder(folder, &unit_fd, err);
+	if (rc < 0)
+		return rc;
+	if (mkdirat(unit_fd, HOLDER_NAME, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "make control group '%s/" HOLDER_NAME "'", group);
+	fd = openat(unit_fd, HOLDER_NAME "/cgroup.procs", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		return error_errno(err, errno, "join control group '%s/" HOLDER_NAME "'", group);
+	return 0;
 }
