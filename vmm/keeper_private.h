@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The keeper's own state, shared by keeper.c (life and death of the machine),
+/* The keeper's own state, shared by keeper.c (one life after another),
+ * keeper_life.c (birth and death), keeper_gates.c (the seal),
  * keeper_words.c (what the supervisor says) and keeper_child.c (its own life). */
 #ifndef HV_VMM_KEEPER_PRIVATE_H
 #define HV_VMM_KEEPER_PRIVATE_H
@@ -69,6 +70,16 @@ void keeper_ready(struct keeper *k); /* the guest runs */
 void keeper_reload(struct keeper *k); /* the program starts anew, the guest runs on */
 void keeper_over(struct keeper *k); /* leaves the loop: nothing more is to be heard */
 json_t *keeper_describe(struct keeper *k); /* the status object */
+
+void keeper_save_pins(struct keeper *k);
+
+/* keeper_life.c */
+/* From nothing, or from what another keeper left, to a QEMU that runs and is watched. */
+int keeper_begin(struct keeper *k, struct error *err);
+/* Ends what is left of this life. */
+void keeper_finish(struct keeper *k);
+/* Whether another one follows. */
+bool keeper_lives_again(const struct keeper *k);
 
 /* keeper_gates.c */
 /* Answers what QEMU and swtpm ask for their start. */
