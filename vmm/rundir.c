@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/rundir.h"
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "vmm/adopt.h"
 #include "vmm/json.h"
 #include "vmm/peer.h"
 
@@ -17,7 +19,7 @@
 #define LOCK_FILE "lock"
 #define STATUS_FILE "status.json"
 
-enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100 };
+enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100, DYING_MS = 1000 };
 
 /* What is written in the folder belongs to its group (base/file.c), sockets by
  * vmm/peer.c; what members may do with it is a matter of its own mode. */
@@ -34,6 +36,22 @@ static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 			     ? -1
 			     : 0;
 	return rc < 0 ? error_errno(err, errno, "open the run folder to its group") : 0;
+}
+
+/* Whoever was killed holds its lock until it has gone. */
+static bool await_dying(int dirfd)
+{
+	const struct rundir dir = {.dirfd = dirfd, .lockfd = -1};
+	cleanup_json json_t *status = rundir_own_status(&dir);
+	struct child keeper = CHILD_INIT;
+	bool gone = false;
+
+	if (adopt_find(json_object_get(status, "keeper"), &keeper) < 0)
+		return false;
+	if (child_is_ending(&keeper))
+		gone = child_wait(&keeper, DYING_MS, NULL, NULL) == 0;
+	close_fd(&keeper.pidfd);
+	return gone;
 }
 
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
@@ -64,6 +82,8 @@ int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *
 				.dirfd = steal_fd(&dirfd), .lockfd = lockfd, .group = group};
 			return 0;
 		}
+		if (rc == -EWOULDBLOCK && await_dying(dirfd))
+			continue;
 		if (rc == -EWOULDBLOCK)
 			return error_set(err, EALREADY, "another supervisor serves it");
 		if (rc != -ENOENT)
