@@ -7,6 +7,7 @@
  *   after-kill PID... -- run COMMAND...    a command that is started at once has ended well
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -92,7 +93,7 @@ int main(int argc, char **argv)
 		pidfd = (int)syscall(SYS_pidfd_open, atoi(argv[split + 2]), 0);
 	begin = now_usec();
 	for (int i = 1; i < split; i++)
-		if (kill(atoi(argv[i]), SIGKILL) < 0)
+		if (kill(atoi(argv[i]), SIGKILL) < 0 && errno != ESRCH)
 			err(1, "kill %s", argv[i]);
 	if (pidfd >= 0)
 		await_end(pidfd);
