@@ -71,8 +71,8 @@ const char *vm_socket_name(enum vm_socket socket); /* its file in the run folder
  * its range and the text printable. -EPROTO says what is not. Pure. */
 int vm_message_check(const struct vm_message *m, struct error *err);
 
-/* Sends a message with text (may be NULL), made printable, and cut where it is longer. -EPIPE: the other
- * one has gone. */
+/* Sends a message with text (may be NULL), made printable, and cut where it is longer. -EPIPE: the
+ * other one has gone. */
 int vm_message_send(int channel, struct vm_message m, const char *text, int fd, struct error *err);
 
 #endif
