@@ -121,12 +121,12 @@ static void make_outside(struct outside *o, const char *payload, const char *fol
 		give_up("victim");
 }
 
-/* Answers calls of the start until the payload says that it is there. */
+/* Until the payload says that it is there. */
 static bool attend_until_ready(const struct jailed *j, int channel)
 {
 	struct pollfd p[] = {
 		{.fd = channel, .events = POLLIN},
-		{.fd = j->listener, .events = POLLIN},
+		{.fd = j->answerer.leash < 0 ? j->listener : -1, .events = POLLIN},
 		{.fd = j->process.pidfd, .events = POLLIN},
 	};
 	char byte;
@@ -195,6 +195,8 @@ static int attempt(const struct outside *o, size_t number, unsigned without, str
 	close_fd(&pair[1]);
 	if (rc == 0 && !attend_until_ready(&j, pair[0]))
 		rc = error_set(err, EPROTO, "the payload did not come up");
+	/* The seal, as a keeper does it. */
+	jail_answerer_stop(&j.answerer);
 	if (rc == 0 && write(pair[0], "s", 1) == 1) {
 		refuse_until_gone(&j);
 		rc = child_wait(&j.process, 0, &status, err);

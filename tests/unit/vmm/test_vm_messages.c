@@ -267,8 +267,8 @@ static void test_texts(void **state)
 					    "\x80",
 					    "a\xf8",
 					    "\xf4\x90\x80\x80",
-					    "\xc2\x9b"
-					    "2J",
+					    ("\xc2\x9b"
+					     "2J"),
 					    "\xe2\x80\xae"};
 	static const char *const machines[] = {"",       "pc q35",  "pc,accel=tcg", "pc/..",
 					       "PC",     "q35;x",   "pc\"",         "-machine=x,y",
