@@ -86,7 +86,9 @@ void keeper_kill(struct keeper *k)
 		(void)sd_event_exit(k->event, 0);
 		return;
 	}
+	/* Side by side: what swtpm has written is whole, for it renames. */
 	(void)child_signal(&k->res.qemu, SIGKILL, NULL);
+	(void)child_signal(&k->res.swtpm, SIGKILL, NULL);
 }
 
 void keeper_fail(struct keeper *k, const struct error *why)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -42,6 +43,27 @@ static int find_group(const char *name, gid_t *ret_group)
 	return -rc;
 }
 
+/* The usual name is a system group of this host. To ask every name service for it, most
+ * of which are libraries to be loaded first, would cost each start a millisecond. */
+static int find_system_group(gid_t *ret_group)
+{
+	cleanup_fclose FILE *f = fopen("/etc/group", "re");
+	cleanup_free char *buf = malloc(ENTRY_BYTES_MAX);
+	struct group entry, *found = NULL;
+	int rc;
+
+	if (!f || !buf)
+		return !buf ? -ENOMEM : errno == ENOENT ? -ENOENT : -errno;
+	/* An entry that is too long is not the one: this group has few members. */
+	do
+		rc = fgetgrent_r(f, &entry, buf, ENTRY_BYTES_MAX, &found);
+	while (rc == ERANGE || (rc == 0 && !str_eq(entry.gr_name, DEFAULT_GROUP)));
+	if (rc)
+		return -ENOENT;
+	*ret_group = entry.gr_gid;
+	return 0;
+}
+
 int peer_group(gid_t *ret_group, struct error *err)
 {
 	const char *wanted = secure_getenv("HV_GROUP"), *name = wanted ? wanted : DEFAULT_GROUP;
@@ -51,8 +73,10 @@ int peer_group(gid_t *ret_group, struct error *err)
 
 	if (wanted && str_parse_u64(wanted, (uint64_t)PEER_NO_GROUP - 1, &number))
 		group = (gid_t)number;
-	else if (*name)
+	else if (wanted && *name)
 		rc = find_group(name, &group);
+	else if (!wanted)
+		rc = find_system_group(&group);
 	/* That there is none by the usual name is how most hosts begin. */
 	if (rc < 0 && (wanted || rc != -ENOENT))
 		return rc == -ENOENT ? error_set(err, ENOENT,

@@ -20,9 +20,10 @@ struct error;
 #define PEER_REFUSED "only root and members of the group hv may do that"
 
 /*
- * The group, or PEER_NO_GROUP. $HV_GROUP names another one (its name or its number; empty:
- * none), which has to exist; only who starts a supervisor sets that, so it is read before
- * any stranger is heard. Group 0 is no such group. May ask the name service.
+ * The group, "hv" as /etc/group has it, or PEER_NO_GROUP. $HV_GROUP names another one (its
+ * name, for which the name service is asked, or its number; empty: none), which has to
+ * exist; only who starts a supervisor sets that, so it is read before any stranger is
+ * heard. Group 0 is no such group.
  */
 int peer_group(gid_t *ret_group, struct error *err);
 
