@@ -81,6 +81,10 @@ static const struct jail_row rows[] = {
 	ROW_MARGIN(JAIL_STEADY, "exit", "the end"),
 	ROW_MARGIN(JAIL_STEADY, "exit_group", "the end"),
 
+#ifdef __SANITIZE_ADDRESS__
+	ROW_MARGIN(JAIL_STEADY, "sigaltstack", "an end under AddressSanitizer"),
+#endif
+
 	/* Libraries try these and do without. */
 	ROW_MARGIN(JAIL_REFUSED, "clone3", "it starts nothing"),
 	ROW_MARGIN(JAIL_REFUSED, "openat", "it opens nothing"),
