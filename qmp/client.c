@@ -41,6 +41,8 @@ enum {
 	/* Read per wake-up: a flood of events does not starve the loop. */
 	READ_BYTES = 64 * 1024,
 	STRAY_LOGGED_MAX = 10,
+	/* One less than QEMU's queue, so that what is out of band is seen at once. */
+	OOB_WINDOW = 7,
 };
 
 enum handshake { HANDSHAKE_GREETING, HANDSHAKE_NEGOTIATING, HANDSHAKE_READY, HANDSHAKE_GONE };
@@ -49,6 +51,8 @@ struct pending {
 	struct pending *next;
 	json_int_t id;
 	uint64_t deadline_usec; /* 0: none */
+	unsigned owner; /* 0: nobody */
+	bool oob;
 	qmp_reply_fn reply;
 	void *arg;
 };
@@ -68,6 +72,9 @@ struct qmp_client {
 	struct pending *pending, **pending_end;
 	size_t n_pending;
 	json_int_t next_id;
+	bool oob;
+	const char *text; /* of the message that is told */
+	size_t text_len;
 	unsigned stray_logged;
 };
 
@@ -91,7 +98,7 @@ static void client_close(struct qmp_client *c)
 	json_decref(steal_ptr(&c->greeting));
 }
 
-static struct pending *pending_take(struct qmp_client *c, struct pending **link)
+static struct pending *pending_unlink(struct qmp_client *c, struct pending **link)
 {
 	struct pending *p = *link;
 
@@ -99,8 +106,16 @@ static struct pending *pending_take(struct qmp_client *c, struct pending **link)
 	if (!p->next)
 		c->pending_end = link;
 	c->n_pending--;
+	return p;
+}
+
+static struct pending *pending_take(struct qmp_client *c, struct pending **link)
+{
+	struct pending *p = pending_unlink(c, link);
+
 	/* What was held back for its sake may go now. */
-	if (qmp_outbox_release(&c->outbox, p->id) && c->io)
+	if (!qmp_outbox_withdraw(&c->outbox, p->id) &&
+	    qmp_outbox_release(&c->outbox, p->id, p->oob) && c->io)
 		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 	return p;
 }
@@ -213,17 +228,34 @@ static void handle_return(struct qmp_client *c, json_t *message, json_t *id)
 		arm_timer(c);
 }
 
+static bool offers_oob(json_t *greeting)
+{
+	json_t *capability;
+	size_t i;
+
+	json_array_foreach (json_object_get(greeting, "capabilities"), i, capability)
+		if (json_is_string(capability) && str_eq(json_string_value(capability), "oob"))
+			return true;
+	return false;
+}
+
 static int handle_greeting(struct qmp_client *c, json_t *message, struct error *err)
 {
-	static const char negotiate[] = "{\"execute\":\"qmp_capabilities\",\"id\":0}\r\n";
+	static const char plain[] = "{\"execute\":\"qmp_capabilities\",\"id\":0}\r\n";
+	static const char with_oob[] = "{\"execute\":\"qmp_capabilities\",\"arguments\":"
+				       "{\"enable\":[\"oob\"]},\"id\":0}\r\n";
 	json_t *greeting = json_object_get(message, "QMP");
+	const char *negotiate;
 
 	if (!json_is_object(greeting))
 		return error_set(err, EPROTO, "the peer does not greet as a QMP server does");
 	c->handshake = HANDSHAKE_NEGOTIATING;
+	c->oob = c->handlers.wants_oob && offers_oob(greeting);
+	c->outbox.window = c->oob ? OOB_WINDOW : 0;
+	negotiate = c->oob ? with_oob : plain;
 	/* The first bytes on a fresh socket: its buffer takes them whole. */
-	if (send(c->fd, negotiate, sizeof(negotiate) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-	    (ssize_t)sizeof(negotiate) - 1)
+	if (send(c->fd, negotiate, strlen(negotiate), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+	    (ssize_t)strlen(negotiate))
 		return error_set(err, ECONNRESET, "qmp_capabilities could not be sent");
 	c->greeting = json_incref(greeting);
 	return 0;
@@ -271,8 +303,12 @@ static int handle_line(struct qmp_client *c, const char *line, size_t len, struc
 	json_t *message = NULL;
 	int rc = qmp_decode(line, len, &message, err);
 
-	if (rc == 0)
+	if (rc == 0) {
+		c->text = line;
+		c->text_len = len;
 		rc = handle_message(c, message, err);
+		c->text = NULL;
+	}
 	json_decref(message);
 	return rc;
 }
@@ -377,22 +413,20 @@ void qmp_client_free(struct qmp_client *c)
 	client_unref(c);
 }
 
-/* The request as a line; the caller frees it. args is stolen. */
-static char *encode(const char *command, json_t *args, json_int_t id)
+/* The request as a line; the caller frees it. */
+static char *encode(const struct qmp_forward *what, json_int_t id)
 {
-	json_t *request = json_pack("{s:s s:I}", "execute", command, "id", id);
-	char *text = NULL, *line;
+	json_t *name = json_string(what->command);
+	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL, *line = NULL;
+	bool has_args = what->arguments != NULL;
 
-	if (request && args && json_object_set(request, "arguments", args) < 0) {
-		json_decref(request);
-		request = NULL;
-	}
-	json_decref(args);
-	if (request)
-		text = json_dumps(request, JSON_COMPACT);
-	json_decref(request);
-	line = text ? str_printf("%s\r\n", text) : NULL;
-	free(text);
+	if (quoted)
+		line = str_printf("{\"%s\":%s,\"id\":%" JSON_INTEGER_FORMAT "%s%s}\r\n",
+				  what->oob ? "exec-oob" : "execute", quoted, id,
+				  has_args ? ",\"arguments\":" : "",
+				  has_args ? what->arguments : "");
+	json_decref(name);
+	free(quoted);
 	return line;
 }
 
@@ -407,11 +441,18 @@ static int check_call(const struct qmp_client *c, struct error *err)
 	return 0;
 }
 
-int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, const int *fds,
-		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
-		    struct error *err)
+/* Most calls go at once. What goes wrong here goes wrong again when the loop writes, and
+ * has to be heard of by `closed`, not by the caller. */
+static void write_soon(struct qmp_client *c)
 {
-	char *text = encode(command, args, c->next_id);
+	if (c->handshake == HANDSHAKE_READY && qmp_outbox_write(&c->outbox, c->fd, NULL) != 0)
+		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+}
+
+static int client_call(struct qmp_client *c, const struct qmp_forward *what, uint64_t timeout_ms,
+		       qmp_reply_fn reply, void *arg, struct error *err)
+{
+	char *text = encode(what, c->next_id);
 	struct pending *p;
 	int rc;
 
@@ -423,7 +464,7 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 		free(text);
 		return rc < 0 ? rc : error_oom(err);
 	}
-	rc = qmp_outbox_add(&c->outbox, c->next_id, text, fds, n_fds, err);
+	rc = qmp_outbox_add(&c->outbox, c->next_id, what->oob, text, what->fds, what->n_fds, err);
 	if (rc < 0) {
 		free(p);
 		return rc;
@@ -431,6 +472,8 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 	*p = (struct pending){
 		.id = c->next_id++,
 		.deadline_usec = timeout_ms ? clock_now_usec() + timeout_ms * 1000 : 0,
+		.owner = what->owner,
+		.oob = what->oob,
 		.reply = reply,
 		.arg = arg,
 	};
@@ -439,10 +482,56 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 	c->n_pending++;
 	if (timeout_ms)
 		arm_timer(c);
-	/* Written by the loop: a failure has to reach `closed`, not the caller. */
-	if (c->handshake == HANDSHAKE_READY)
-		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+	write_soon(c);
 	return 0;
+}
+
+int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, const int *fds,
+		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
+		    struct error *err)
+{
+	cleanup_free char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
+	const struct qmp_forward what = {
+		.command = command, .arguments = text, .fds = fds, .n_fds = n_fds};
+	bool lost = args && !text;
+
+	json_decref(args);
+	return lost ? error_oom(err) : client_call(c, &what, timeout_ms, reply, arg, err);
+}
+
+int qmp_client_forward(struct qmp_client *c, const struct qmp_forward *what, qmp_reply_fn reply,
+		       void *arg, struct error *err)
+{
+	return client_call(c, what, 0, reply, arg, err);
+}
+
+void qmp_client_withdraw(struct qmp_client *c, unsigned owner)
+{
+	struct error err = ERROR_INIT;
+
+	(void)error_set(&err, ECANCELED, "who asked has gone");
+	c->references++;
+	for (struct pending **link = &c->pending; !c->freed && *link;) {
+		if ((*link)->owner != owner || !qmp_outbox_withdraw(&c->outbox, (*link)->id)) {
+			link = &(*link)->next;
+			continue;
+		}
+		complete(pending_unlink(c, link), NULL, NULL, &err);
+		/* The callback may have changed the list. */
+		link = &c->pending;
+	}
+	client_unref(c);
+}
+
+bool qmp_client_has_oob(const struct qmp_client *c)
+{
+	return c->oob && c->handshake == HANDSHAKE_READY;
+}
+
+const char *qmp_client_text(const struct qmp_client *c, size_t *ret_len)
+{
+	*ret_len = c->text ? c->text_len : 0;
+	return c->text;
 }
 
 size_t qmp_client_pending(const struct qmp_client *c)

@@ -18,6 +18,8 @@
 #define HV_QMP_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -37,6 +39,9 @@ struct qmp_handlers {
 	/* The connection is over, after every pending call was completed; once.
 	 * err says why (a peer that closed: ECONNRESET). May free the client. */
 	void (*closed)(const struct error *err, void *arg);
+	/* Out-of-band commands are asked for where the peer offers them. Then no more
+	 * than seven others are at the peer at once: QEMU stops reading at the eighth. */
+	bool wants_oob;
 	void *arg;
 };
 
@@ -55,6 +60,29 @@ void qmp_client_free(struct qmp_client *c); /* accepts NULL */
 int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, const int *fds,
 		    size_t n_fds, uint64_t timeout_ms, qmp_reply_fn reply, void *arg,
 		    struct error *err);
+
+/* A command as somebody else said it, with arguments as text, an object that was checked. */
+struct qmp_forward {
+	const char *command;
+	const char *arguments; /* NULL: none */
+	bool oob; /* needs qmp_client_has_oob() */
+	unsigned owner; /* for qmp_client_withdraw(); 0: nobody */
+	const int *fds; /* as with qmp_client_call() */
+	size_t n_fds;
+};
+
+int qmp_client_forward(struct qmp_client *c, const struct qmp_forward *what, qmp_reply_fn reply,
+		       void *arg, struct error *err);
+
+/* Takes the owner's calls back that were not sent yet; they are completed with -ECANCELED. */
+void qmp_client_withdraw(struct qmp_client *c, unsigned owner);
+
+/* Whether out-of-band commands were negotiated. */
+bool qmp_client_has_oob(const struct qmp_client *c);
+
+/* Within the callback of an answer or event: the whole message as it came. NULL where there
+ * is none, as when the peer has gone. */
+const char *qmp_client_text(const struct qmp_client *c, size_t *ret_len);
 
 /* Pending calls, for tests and bounds. */
 size_t qmp_client_pending(const struct qmp_client *c);

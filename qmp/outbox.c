@@ -14,6 +14,7 @@
 struct qmp_outgoing {
 	struct qmp_outgoing *next;
 	json_int_t id;
+	bool urgent;
 	char *text;
 	size_t len, sent;
 	size_t n_fds; /* not yet sent */
@@ -55,12 +56,25 @@ void qmp_outbox_clear(struct qmp_outbox *o)
 	while (o->head)
 		drop_head(o);
 	o->held = false;
+	o->in_flight = 0;
 }
 
-int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *fds, size_t n_fds,
-		   struct error *err)
+/* Where a message goes: at the end, or behind what is urgent or half sent. */
+static struct qmp_outgoing **place_of(struct qmp_outbox *o, bool urgent)
 {
-	struct qmp_outgoing *m = NULL;
+	struct qmp_outgoing **link = &o->head;
+
+	if (!urgent || !o->window)
+		return o->end;
+	while (*link && ((*link)->urgent || (*link)->sent))
+		link = &(*link)->next;
+	return link;
+}
+
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text, const int *fds,
+		   size_t n_fds, struct error *err)
+{
+	struct qmp_outgoing *m = NULL, **link;
 
 	if (n_fds > FD_PASS_MAX) {
 		free(text);
@@ -73,6 +87,7 @@ int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *f
 		return error_oom(err);
 	}
 	m->id = id;
+	m->urgent = urgent;
 	m->text = text;
 	m->len = strlen(text);
 	while (m->n_fds < n_fds) {
@@ -87,8 +102,11 @@ int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *f
 		m->fds[m->n_fds++] = fd;
 	}
 	o->bytes += m->len;
-	*o->end = m;
-	o->end = &m->next;
+	link = place_of(o, urgent);
+	m->next = *link;
+	*link = m;
+	if (!m->next)
+		o->end = &m->next;
 	return 0;
 }
 
@@ -114,9 +132,16 @@ static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock,
 	return n < 0 ? error_errno(err, errno, "send") : n;
 }
 
+/* Whether it has to wait for an answer to another. */
+static bool is_held(const struct qmp_outbox *o, const struct qmp_outgoing *m)
+{
+	return (m->n_fds && o->held) ||
+	       (o->window && !m->urgent && !m->sent && o->in_flight >= o->window);
+}
+
 int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 {
-	while (o->head && !(o->head->n_fds && o->held)) {
+	while (o->head && !is_held(o, o->head)) {
 		struct qmp_outgoing *m = o->head;
 		ssize_t n = send_some(o, m, sock, err);
 
@@ -124,6 +149,8 @@ int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 			return 1;
 		if (n < 0)
 			return (int)n;
+		if (!m->sent && !m->urgent)
+			o->in_flight++;
 		m->sent += (size_t)n;
 		o->bytes -= (size_t)n;
 		if (m->sent == m->len)
@@ -132,10 +159,28 @@ int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 	return 0;
 }
 
-bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id)
+bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id)
 {
-	if (!o->held || o->holder != id)
+	struct qmp_outgoing **link = &o->head, *m;
+
+	while (*link && (*link)->id != id)
+		link = &(*link)->next;
+	m = *link;
+	if (!m || m->sent)
 		return false;
-	o->held = false;
-	return o->head != NULL;
+	*link = m->next;
+	if (!m->next)
+		o->end = link;
+	o->bytes -= m->len;
+	outgoing_free(m);
+	return true;
+}
+
+bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id, bool urgent)
+{
+	if (o->held && o->holder == id)
+		o->held = false;
+	if (!urgent && o->in_flight)
+		o->in_flight--;
+	return o->head && !is_held(o, o->head);
 }

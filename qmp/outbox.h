@@ -7,6 +7,10 @@
  * keeps the descriptors that came last and gives them to the next command that
  * asks: a second message with descriptors is therefore held back, and all
  * behind it, until the one before was answered.
+ *
+ * Where a window is set, no more than so many messages wait for their answer at the
+ * peer, and urgent ones go ahead of those that do not fit: QEMU stops reading when its
+ * queue is full, and would not see them.
  */
 #ifndef HV_QMP_OUTBOX_H
 #define HV_QMP_OUTBOX_H
@@ -23,6 +27,8 @@ struct qmp_outbox {
 	size_t bytes; /* not yet sent */
 	bool held; /* a message with descriptors is out */
 	json_int_t holder; /* its id */
+	size_t window; /* 0: none */
+	size_t in_flight; /* not urgent, sent and not answered */
 };
 
 void qmp_outbox_init(struct qmp_outbox *o);
@@ -30,15 +36,18 @@ void qmp_outbox_init(struct qmp_outbox *o);
 void qmp_outbox_clear(struct qmp_outbox *o);
 
 /* Takes over text, also on failure; fds are duplicated. */
-int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, char *text, const int *fds, size_t n_fds,
-		   struct error *err);
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text, const int *fds,
+		   size_t n_fds, struct error *err);
+
+/* Takes a message back; false where some of it was sent. */
+bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id);
 
 /* Writes what the non-blocking socket takes. Returns 1 where more waits for the
  * socket, 0 where there is nothing that could go now. */
 int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err);
 
-/* The call with that id was answered, or is waited for no longer. True where
- * that lets something go. */
-bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id);
+/* The call with that id, which was sent, was answered, or is waited for no longer. True
+ * where that lets something go. */
+bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id, bool urgent);
 
 #endif

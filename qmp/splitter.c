@@ -14,7 +14,8 @@ struct qmp_splitter {
 	size_t start; /* of the value that is being looked at */
 	size_t at; /* looked at up to here */
 	size_t depth; /* brackets that are open */
-	bool in_value, in_string, escaped, bare;
+	bool in_value, escaped, bare;
+	char quote; /* that ends the string; 0: in none */
 	int failure;
 };
 
@@ -54,7 +55,8 @@ static void begin(struct qmp_splitter *s, bool bare)
 {
 	s->in_value = true;
 	s->bare = bare;
-	s->in_string = s->escaped = false;
+	s->escaped = false;
+	s->quote = '\0';
 	s->depth = 0;
 }
 
@@ -63,18 +65,18 @@ static bool step(struct qmp_splitter *s, unsigned char c)
 {
 	if (s->bare)
 		return c == '\n';
-	if (s->in_string) {
+	if (s->quote) {
 		if (s->escaped)
 			s->escaped = false;
 		else if (c == '\\')
 			s->escaped = true;
-		else if (c == '"')
-			s->in_string = false;
+		else if (c == (unsigned char)s->quote)
+			s->quote = '\0';
 		/* No string goes over a line end: this is no JSON any more. */
 		return c == '\n';
 	}
-	if (c == '"')
-		s->in_string = true;
+	if (c == '"' || c == '\'')
+		s->quote = (char)c;
 	else if (c == '{' || c == '[')
 		s->depth++;
 	else if ((c == '}' || c == ']') && s->depth)

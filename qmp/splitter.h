@@ -2,8 +2,8 @@
 /*
  * JSON values out of a stream, as a QMP server takes them: they may stand on a
  * line each, or behind one another, or spread over lines. Does no I/O and parses
- * nothing but strings and brackets. A byte 0xFF, which no JSON text has, drops
- * what is not complete, as QEMU's own parser does.
+ * nothing but strings (in double quotes or, as QEMU takes them, in single ones) and brackets. A
+ * byte 0xFF, which no JSON text has, drops what is not complete, as QEMU's own parser does.
  */
 #ifndef HV_QMP_SPLITTER_H
 #define HV_QMP_SPLITTER_H

@@ -92,12 +92,13 @@ static inline void peer_on_closed(const struct error *err, void *arg)
 		peer_free_client(p);
 }
 
-static inline void peer_open(struct peer *p)
+static inline void peer_open_as(struct peer *p, bool wants_oob)
 {
 	struct qmp_handlers handlers = {
 		.ready = peer_on_ready,
 		.event = peer_on_event,
 		.closed = peer_on_closed,
+		.wants_oob = wants_oob,
 		.arg = p,
 	};
 	int fds[2];
@@ -108,6 +109,11 @@ static inline void peer_open(struct peer *p)
 	assert_int_equal(fd_socketpair(fds, NULL), 0);
 	p->fd = fds[0];
 	assert_int_equal(qmp_client_new(p->event, fds[1], &handlers, &p->client, NULL), 0);
+}
+
+static inline void peer_open(struct peer *p)
+{
+	peer_open_as(p, false);
 }
 
 static inline void peer_close(struct peer *p)
