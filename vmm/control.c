@@ -116,11 +116,16 @@ void control_server_set_version(struct control_server *server, json_t *greeting_
 	server->version = greeting_version;
 }
 
-void control_server_broadcast(struct control_server *server, json_t *message)
+void control_server_set_oob(struct control_server *server, bool offers_oob)
+{
+	server->offers_oob = offers_oob;
+}
+
+void control_server_broadcast(struct control_server *server, const char *text, size_t len)
 {
 	for (struct control_client *c = server->clients; c; c = c->next)
 		if (c->negotiated)
-			control_client_send(c, message);
+			control_client_send(c, text, len);
 }
 
 bool control_server_is_busy(const struct control_server *server)

@@ -112,31 +112,49 @@ static void control_client_drop(struct control_client *c)
 	control_client_write(c);
 }
 
-void control_client_send(struct control_client *c, json_t *message)
+/* What was queued may go, or was too much. */
+static void control_client_queued(struct control_client *c)
 {
-	cleanup_free char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
-
-	if (c->broken || c->dropped)
-		return;
-	if (text) {
-		strbuf_add(&c->output, text, strlen(text));
-		strbuf_add(&c->output, "\r\n", 2);
-	}
-	if (!text || c->output.failed || c->output.len > OUTPUT_MAX)
+	if (c->output.failed || c->output.len > OUTPUT_MAX)
 		control_client_drop(c);
 	else
 		control_client_write(c);
 }
 
-void control_client_send_error(struct control_client *c, json_t *id, const char *class,
+void control_client_send(struct control_client *c, const char *text, size_t len)
+{
+	if (c->broken || c->dropped)
+		return;
+	strbuf_add(&c->output, text, len);
+	strbuf_add(&c->output, "\r\n", 2);
+	control_client_queued(c);
+}
+
+void control_client_answer(struct control_client *c, const char *member, const char *value,
+			   size_t len, const char *id)
+{
+	if (c->broken || c->dropped)
+		return;
+	strbuf_addf(&c->output, "{\"%s\":", member);
+	strbuf_add(&c->output, value, len);
+	if (id) {
+		strbuf_add(&c->output, ",\"id\":", 6);
+		strbuf_add(&c->output, id, strlen(id));
+	}
+	strbuf_add(&c->output, "}\r\n", 3);
+	control_client_queued(c);
+}
+
+void control_client_send_error(struct control_client *c, const char *id, const char *class,
 			       const char *desc)
 {
-	cleanup_json json_t *message =
-		json_pack("{s:{s:s s:s}}", "error", "class", class, "desc", desc);
+	cleanup_json json_t *error = json_pack("{s:s s:s}", "class", class, "desc", desc);
+	cleanup_free char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
 
-	if (message && id)
-		(void)json_object_set(message, "id", id);
-	control_client_send(c, message);
+	if (text)
+		control_client_answer(c, "error", text, strlen(text), id);
+	else
+		control_client_drop(c);
 }
 
 static int control_client_push(struct control_client *c, const char *data, size_t size)
@@ -224,6 +242,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 void control_client_add(struct control_server *server, int fd)
 {
 	cleanup_json json_t *greeting = NULL;
+	cleanup_free char *text = NULL;
 	struct control_client *c = calloc(1, sizeof(*c));
 
 	if (!c) {
@@ -242,8 +261,13 @@ void control_client_add(struct control_server *server, int fd)
 		control_client_free(c);
 		return;
 	}
-	greeting = json_pack("{s:{s:O s:[]}}", "QMP", "version", server->version, "capabilities");
-	control_client_send(c, greeting);
+	greeting = json_pack("{s:{s:O s:o}}", "QMP", "version", server->version, "capabilities",
+			     server->offers_oob ? json_pack("[s]", "oob") : json_array());
+	text = greeting ? json_dumps(greeting, JSON_COMPACT) : NULL;
+	if (text)
+		control_client_send(c, text, strlen(text));
+	else
+		control_client_drop(c);
 }
 
 void control_client_flush(struct control_client *c, uint64_t deadline_ms)

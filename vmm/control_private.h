@@ -24,12 +24,15 @@ enum {
 	DROP_USEC = 10 * 1000 * 1000,
 };
 
+struct qmp_request;
+
 struct control_call {
 	struct control_client *client; /* NULL: it has gone */
 	struct control_call *next; /* of the client's list, or the server's orphans */
 	struct control_server *server;
 	unsigned client_number;
-	json_t *id; /* NULL: none given */
+	char *id; /* its text; NULL: none given */
+	const struct qmp_request *request; /* while its handler runs; then NULL */
 };
 
 struct control_client {
@@ -44,6 +47,7 @@ struct control_client {
 	struct control_call *calls;
 	size_t n_calls;
 	bool negotiated, broken;
+	bool oob; /* it may execute out of band */
 	bool ended; /* it asks no more, and waits for answers */
 	bool dropped; /* it is told why, and nothing else */
 	int fds[FD_PASS_MAX]; /* for the next request */
@@ -56,6 +60,7 @@ struct control_server {
 	int fd;
 	gid_t group; /* whose members may act */
 	json_t *version;
+	bool offers_oob;
 	struct control_handlers handlers;
 	struct control_client *clients;
 	struct control_call *orphans; /* of clients that have gone */
@@ -74,10 +79,13 @@ void control_client_free(struct control_client *c);
 void control_client_close_fds(struct control_client *c);
 /* Writes what the socket takes; the rest waits for EPOLLOUT. */
 void control_client_write(struct control_client *c);
-/* Queues a message, borrowed. A client that cannot keep up is freed by its own event
+/* Queues a message, without its line end. A client that cannot keep up is freed by its own event
  * handlers only, never below a caller. */
-void control_client_send(struct control_client *c, json_t *message);
-void control_client_send_error(struct control_client *c, json_t *id, const char *class,
+void control_client_send(struct control_client *c, const char *text, size_t len);
+/* An answer: a member, its value as text, and the id's text, which may be NULL. */
+void control_client_answer(struct control_client *c, const char *member, const char *value,
+			   size_t len, const char *id);
+void control_client_send_error(struct control_client *c, const char *id, const char *class,
 			       const char *desc);
 /* The last words: what is queued gets until the deadline of all. */
 void control_client_flush(struct control_client *c, uint64_t deadline_ms);

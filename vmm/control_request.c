@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What a client of the control socket asks for: requests, negotiation, calls. */
+/*
+ * What a client of the control socket asks for: requests, negotiation, calls. Its own
+ * words go on as they are: the id comes back as its text, and so do arguments reach
+ * whoever executes them.
+ */
 #include "vmm/control_private.h"
 
 #include "base/cleanup.h"
+#include "base/error.h"
+#include "qmp/request.h"
 #include "vmm/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void control_call_free(struct control_call *call)
@@ -20,22 +27,34 @@ void control_call_free(struct control_call *call)
 			control_client_write(call->client);
 	}
 	call->server->n_calls--;
-	json_decref(call->id);
+	free(call->id);
 	free(call);
+}
+
+void control_reply_text(struct control_call *call, const char *result, size_t len)
+{
+	if (call->client)
+		control_client_answer(call->client, "return", result, len, call->id);
+	control_call_free(call);
+}
+
+void control_fail_text(struct control_call *call, const char *error, size_t len)
+{
+	if (call->client)
+		control_client_answer(call->client, "error", error, len, call->id);
+	control_call_free(call);
 }
 
 void control_reply(struct control_call *call, json_t *result)
 {
-	cleanup_json json_t *message = NULL;
+	cleanup_free char *text =
+		result ? json_dumps(result, JSON_COMPACT | JSON_ENCODE_ANY) : strdup("{}");
 
-	if (!result)
-		result = json_object();
-	message = json_pack("{s:o}", "return", result);
-	if (message && call->id)
-		(void)json_object_set(message, "id", call->id);
-	if (call->client)
-		control_client_send(call->client, message);
-	control_call_free(call);
+	json_decref(result);
+	if (text)
+		control_reply_text(call, text, strlen(text));
+	else
+		control_fail(call, "GenericError", "out of memory");
 }
 
 void control_fail(struct control_call *call, const char *class, const char *desc)
@@ -50,26 +69,40 @@ unsigned control_call_client(const struct control_call *call)
 	return call->client_number;
 }
 
+void *control_call_arg(const struct control_call *call)
+{
+	return call->server->handlers.arg;
+}
+
 int control_call_socket(const struct control_call *call)
 {
 	return call->client ? call->client->fd : -1;
 }
 
-static void control_client_dispatch(struct control_client *c, const char *command, json_t *request)
+const char *control_call_arguments(const struct control_call *call)
+{
+	return call->request ? call->request->arguments : NULL;
+}
+
+bool control_call_is_oob(const struct control_call *call)
+{
+	return call->request && call->request->oob;
+}
+
+static void dispatch(struct control_client *c, struct qmp_request *request)
 {
 	struct control_server *server = c->server;
 	struct control_call *call;
 
 	if (c->n_calls >= CALLS_MAX ||
 	    control_count_of_process(server, c->process, true) >= CALLS_OF_PROCESS_MAX) {
-		control_client_send_error(c, json_object_get(request, "id"), "GenericError",
+		control_client_send_error(c, request->id, "GenericError",
 					  "too many commands in flight; wait for answers");
 		return;
 	}
 	call = calloc(1, sizeof(*call));
 	if (!call) {
-		control_client_send_error(c, json_object_get(request, "id"), "GenericError",
-					  "out of memory");
+		control_client_send_error(c, request->id, "GenericError", "out of memory");
 		return;
 	}
 	*call = (struct control_call){
@@ -77,66 +110,89 @@ static void control_client_dispatch(struct control_client *c, const char *comman
 		.next = c->calls,
 		.server = server,
 		.client_number = c->number,
-		.id = json_incref(json_object_get(request, "id")),
+		.id = steal_ptr(&request->id),
+		.request = request,
 	};
 	c->calls = call;
 	c->n_calls++;
 	server->n_calls++;
-	server->handlers.command(call, command, json_object_get(request, "arguments"), c->fds,
-				 c->n_fds, server->handlers.arg);
+	server->handlers.command(call, request->command, request->decoded, c->fds, c->n_fds,
+				 server->handlers.arg);
+	/* Where it was answered its memory is gone; one that stays has no request any more. */
+	if (c->calls && c->calls->request == request)
+		c->calls->request = NULL;
 }
 
-static void control_client_handle_request(struct control_client *c, json_t *request)
+/* What "enable" lists; err has QEMU's words. */
+static int enable_capabilities(struct control_client *c, json_t *args, bool *ret_oob,
+			       struct error *err)
 {
-	json_t *id = json_object_get(request, "id"), *args = json_object_get(request, "arguments");
-	const char *command = json_get_string(request, "execute");
+	json_t *enable = json_object_get(args, "enable"), *capability, *value;
+	const char *key;
+	size_t i;
 
-	if (!command)
-		command = json_get_string(request, "exec-oob");
-	if (!json_is_object(request) || !command) {
-		control_client_send_error(
-			c, id, "GenericError",
-			"a request is an object with 'execute', and 'arguments' or 'id'");
-	} else if (args && !json_is_object(args)) {
-		control_client_send_error(c, id, "GenericError", "'arguments' has to be an object");
-	} else if (str_eq(command, "qmp_capabilities")) {
-		cleanup_json json_t *message = json_pack("{s:{}}", "return");
-
-		if (c->negotiated) {
-			control_client_send_error(
-				c, id, "CommandNotFound",
-				"Capabilities negotiation is already complete, command "
-				"ignored");
-			return;
-		}
-		c->negotiated = true;
-		if (message && id)
-			(void)json_object_set(message, "id", id);
-		control_client_send(c, message);
-	} else if (!c->negotiated) {
-		control_client_send_error(
-			c, id, "CommandNotFound",
-			"Expecting capabilities negotiation with 'qmp_capabilities'");
-	} else {
-		control_client_dispatch(c, command, request);
+	*ret_oob = false;
+	json_object_foreach (args, key, value)
+		if (!str_eq(key, "enable"))
+			return error_set(err, EINVAL, "Parameter '%s' is unexpected", key);
+	if (enable && !json_is_array(enable))
+		return error_set(err, EINVAL,
+				 "Invalid parameter type for 'enable', expected: array");
+	json_array_foreach (enable, i, capability) {
+		if (!json_is_string(capability))
+			return error_set(
+				err, EINVAL,
+				"Invalid parameter type for 'enable[%zu]', expected: string", i);
+		if (!str_eq(json_string_value(capability), "oob"))
+			return error_set(err, EINVAL,
+					 "Parameter 'enable' does not accept value '%.100s'",
+					 json_string_value(capability));
+		if (!c->server->offers_oob)
+			return error_set(err, EINVAL, "Capability oob not available");
+		*ret_oob = true;
 	}
+	return 0;
+}
+
+static void negotiate(struct control_client *c, const struct qmp_request *request)
+{
+	struct error err = ERROR_INIT;
+	bool oob;
+
+	if (c->negotiated) {
+		control_client_send_error(c, request->id, "CommandNotFound",
+					  "Capabilities negotiation is already complete, command "
+					  "ignored");
+		return;
+	}
+	if (enable_capabilities(c, request->decoded, &oob, &err) < 0) {
+		control_client_send_error(c, request->id, "GenericError", err.text);
+		return;
+	}
+	c->negotiated = true;
+	c->oob = oob;
+	control_client_answer(c, "return", "{}", 2, request->id);
 }
 
 void control_client_handle_value(struct control_client *c, const char *text, size_t len)
 {
-	cleanup_strbuf struct strbuf desc = {0};
-	cleanup_json json_t *request = NULL;
-	json_error_t fault;
+	struct error err = ERROR_INIT;
+	struct qmp_request request;
 
-	request = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-	if (request) {
-		control_client_handle_request(c, request);
-	} else {
-		/* It quotes the request, and may cut a character in two. */
-		strbuf_addf(&desc, "JSON parse error at column %d: ", fault.column);
-		strbuf_add_printable(&desc, fault.text, strlen(fault.text), false);
-		control_client_send_error(c, NULL, "GenericError", desc.data ? desc.data : "");
-	}
+	if (qmp_request_parse(text, len, c->oob, &request, &err) < 0)
+		control_client_send_error(c, request.id, "GenericError", err.text);
+	else if (request.oob && str_eq(request.command, "qmp_capabilities"))
+		control_client_send_error(c, request.id, "GenericError",
+					  "The command qmp_capabilities does not support OOB");
+	else if (str_eq(request.command, "qmp_capabilities"))
+		negotiate(c, &request);
+	else if (!c->negotiated)
+		control_client_send_error(
+			c, request.id, "CommandNotFound",
+			"Expecting capabilities negotiation with 'qmp_capabilities'");
+	else
+		dispatch(c, &request);
+	qmp_request_free(&request);
 	/* What came with a request is never the next one's. */
 	control_client_close_fds(c);
 }

@@ -381,6 +381,7 @@ int supervisor_main(void *arg)
 	}
 	console_free(s.console);
 	qmp_client_free(s.qmp);
+	free(s.schema);
 	agent_free(s.agent);
 	supervisor_stop_answer(&s, NULL);
 	control_server_free(s.control);

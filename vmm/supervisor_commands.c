@@ -5,8 +5,10 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "vmm/command.h"
 #include "vmm/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { SHUTDOWN_MS_MAX = 24 * 3600 * 1000 };
@@ -73,52 +75,74 @@ static void cmd_reload(struct supervisor *s, struct control_call *call, json_t *
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RELOAD}, NULL);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(struct supervisor *s, struct control_call *call, json_t *args);
-} commands[] = {
-	{"hv-status", cmd_status},
-	{"hv-shutdown", cmd_shutdown},
-	{"hv-kill", cmd_kill},
-	{"hv-reload", cmd_reload},
+static const struct command_argument shutdown_arguments[] = {
+	{"timeout-ms", COMMAND_INT, .optional = true},
+	{"force", COMMAND_BOOL, .optional = true},
+	{0},
 };
 
-static void on_forwarded(json_t *result, const char *class, const struct error *err, void *arg)
-{
-	struct control_call *call = arg;
+static const struct {
+	struct command row;
+	void (*run)(struct supervisor *s, struct control_call *call, json_t *args);
+} commands[] = {
+	{{"hv-status", .returns_value = true}, cmd_status},
+	{{"hv-shutdown", shutdown_arguments}, cmd_shutdown},
+	{{"hv-kill"}, cmd_kill},
+	{{"hv-reload"}, cmd_reload},
+};
 
-	if (err)
-		control_fail(call, class ? class : "GenericError", err->text);
+void supervisor_list_commands(struct strbuf *into)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		command_add_name(into, &commands[i].row);
+}
+
+void supervisor_add_schema(struct strbuf *into)
+{
+	command_add_common_schema(into);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		command_add_schema(into, &commands[i].row);
+}
+
+/* One of hvup's own. */
+static void execute(struct supervisor *s, struct control_call *call, size_t i, json_t *args)
+{
+	struct error err = ERROR_INIT;
+
+	if (control_call_is_oob(call))
+		(void)error_set(&err, EINVAL, "The command %s does not support OOB",
+				commands[i].row.name);
+	if (err.code || command_check(&commands[i].row, args, &err) < 0)
+		control_fail(call, "GenericError", err.text);
 	else
-		control_reply(call, json_incref(result));
+		commands[i].run(s, call, args);
 }
 
 static void on_command(struct control_call *call, const char *name, json_t *args, const int *fds,
 		       size_t n_fds, void *arg)
 {
 	struct supervisor *s = arg;
-	struct error err = ERROR_INIT;
 	char desc[300];
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (str_eq(name, commands[i].name)) {
-			commands[i].run(s, call, args);
+		if (str_eq(name, commands[i].row.name)) {
+			execute(s, call, i, args);
 			return;
 		}
 	if (str_after(name, "hv-")) {
-		(void)str_format(desc, sizeof(desc), "The command %s has not been found", name);
+		(void)str_format(desc, sizeof(desc), "The command %.200s has not been found", name);
 		control_fail(call, "CommandNotFound", desc);
 		return;
 	}
-	if (!s->qmp) {
-		control_fail(call, "GenericError", "QEMU's monitor is not connected");
-		return;
-	}
-	if (qmp_client_call(s->qmp, name, json_incref(args), fds, n_fds, 0, on_forwarded, call,
-			    &err) < 0)
-		control_fail(call, "GenericError", err.text);
+	supervisor_forward(s, call, name, args, fds, n_fds);
+}
+
+static void on_gone(unsigned client, void *arg)
+{
+	supervisor_withdraw(arg, client);
 }
 
 const struct control_handlers supervisor_commands = {
 	.command = on_command,
+	.gone = on_gone,
 };

@@ -77,8 +77,10 @@ static void on_event(const char *name, json_t *message, void *arg)
 {
 	struct supervisor *s = arg;
 	json_t *data = json_object_get(message, "data");
+	size_t len;
+	const char *text = qmp_client_text(s->qmp, &len);
 
-	control_server_broadcast(s->control, message);
+	control_server_broadcast(s->control, text, len);
 	if (str_eq(name, "STOP")) {
 		supervisor_event(s, VM_EVENT_STANDS);
 	} else if (str_eq(name, "RESUME")) {
@@ -107,6 +109,7 @@ static void on_ready(json_t *greeting, void *arg)
 
 	if (version)
 		control_server_set_version(s->control, json_incref(version));
+	control_server_set_oob(s->control, qmp_client_has_oob(s->qmp));
 }
 
 /* QEMU listens: a monitor that was lost can be had again. Where the process is
@@ -117,6 +120,8 @@ static void on_closed(const struct error *why, void *arg)
 
 	qmp_client_free(s->qmp);
 	s->qmp = NULL;
+	/* The next one may be another. */
+	free(steal_ptr(&s->schema));
 	if (s->ends || s->killed || s->failure.code || why->code == ECONNRESET)
 		return;
 	if (s->reconnects++ >= RECONNECTS_MAX) {
@@ -135,6 +140,7 @@ int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err)
 		.ready = on_ready,
 		.event = on_event,
 		.closed = on_closed,
+		.wants_oob = true,
 		.arg = s,
 	};
 

@@ -2,7 +2,8 @@
 /*
  * The supervisor's own state, shared by its parts: supervisor.c (its life and what
  * the keeper says), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
- * clients' side), supervisor_stop.c (orderly shutdown).
+ * clients' side), supervisor_forward.c (from the one to the other), supervisor_stop.c
+ * (orderly shutdown).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
 #define HV_VMM_SUPERVISOR_PRIVATE_H
@@ -39,6 +40,7 @@ struct supervisor {
 	unsigned reconnects;
 	bool agent_open; /* the guest's agent has its port open */
 	struct control_server *control;
+	char *schema; /* what query-qmp-schema returns, ours beside QEMU's; NULL: not asked */
 	struct console *console;
 	struct last_words qemu_words, swtpm_words;
 	sd_event_source *space_timer;
@@ -72,7 +74,16 @@ void supervisor_boot(struct supervisor *s); /* asks QEMU who it is */
 void supervisor_sealed(struct supervisor *s); /* lets the guest run */
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 
+/* supervisor_forward.c: what goes to QEMU */
+void supervisor_forward(struct supervisor *s, struct control_call *call, const char *name,
+			json_t *args, const int *fds, size_t n_fds);
+void supervisor_withdraw(struct supervisor *s, unsigned client);
+
 /* supervisor_commands.c */
+/* What stands behind QEMU's own in query-commands and query-qmp-schema. */
+struct strbuf;
+void supervisor_list_commands(struct strbuf *into);
+void supervisor_add_schema(struct strbuf *into);
 extern const struct control_handlers supervisor_commands;
 
 /* supervisor_stop.c */

@@ -5,7 +5,8 @@
  *
  * Commands: `echo` gives its arguments back, `fail` fails, `hold` is answered
  * when the test says so, `fds` tells how many descriptors came along and keeps
- * the inode of the first.
+ * the inode of the first, `oob` tells whether it came out of band, `text` gives its
+ * arguments back as they were written.
  */
 #ifndef HV_TESTS_CONTROL_PEER_H
 #define HV_TESTS_CONTROL_PEER_H
@@ -47,6 +48,14 @@ struct control_peer {
 	ino_t last_inode;
 };
 
+static inline void control_peer_broadcast(struct control_peer *p, json_t *event)
+{
+	cleanup_free char *text = json_dumps(event, JSON_COMPACT);
+
+	assert_non_null(text);
+	control_server_broadcast(p->server, text, strlen(text));
+}
+
 static inline void control_peer_on_command(struct control_call *call, const char *name,
 					   json_t *args, const int *fds, size_t n_fds, void *arg)
 {
@@ -66,6 +75,12 @@ static inline void control_peer_on_command(struct control_call *call, const char
 		control_fail(call, "DeviceNotFound", "no \"such\" device");
 	} else if (str_eq(name, "fds")) {
 		control_reply(call, json_integer((json_int_t)n_fds));
+	} else if (str_eq(name, "oob")) {
+		control_reply(call, json_boolean(control_call_is_oob(call)));
+	} else if (str_eq(name, "text")) {
+		const char *text = control_call_arguments(call) ?: "null";
+
+		control_reply_text(call, text, strlen(text));
 	} else {
 		control_reply(call, json_incref(args));
 	}

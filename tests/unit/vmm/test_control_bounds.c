@@ -228,7 +228,7 @@ static void test_slow_reader(void **state)
 	control_peer_say(&p, slow, "{\"execute\": \"hold\", \"id\": 1}\n");
 	/* 8 MiB, what the socket takes, and more. */
 	for (int i = 0; i < ROUNDS; i++) {
-		control_server_broadcast(p.server, event);
+		control_peer_broadcast(&p, event);
 		control_peer_spin(&p);
 		assert_int_equal(strlen(control_peer_heard(quick)),
 				 BLOB + strlen("{\"event\":\"BLOB\",\"data\":\"\"}\r\n"));
@@ -341,7 +341,7 @@ static void test_reader_that_catches_up(void **state)
 					  "A_LONG_NAME_SO_THAT_THE_SOCKET_IS_FULL_BEFORE_THE_LAST_"
 					  "ONE_HAS_BEEN_SAID_AND_MORE_THAN_THAT_TOO_0123456789");
 
-		control_server_broadcast(p.server, event);
+		control_peer_broadcast(&p, event);
 		json_decref(event);
 	}
 	while ((n = recv(fd, heard + len, sizeof(heard) - 1 - len, MSG_DONTWAIT)) > 0) {
