@@ -63,7 +63,8 @@ void control_client_write(struct control_client *c)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		c->waits = n < 0 && errno == EAGAIN;
+		if (c->waits)
 			break;
 		if (n < 0)
 			c->broken = true;
@@ -117,7 +118,7 @@ static void control_client_queued(struct control_client *c)
 {
 	if (c->output.failed || c->output.len > OUTPUT_MAX)
 		control_client_drop(c);
-	else
+	else if (!c->waits)
 		control_client_write(c);
 }
 

@@ -46,6 +46,7 @@ struct control_client {
 	struct strbuf output;
 	struct control_call *calls;
 	size_t n_calls;
+	bool waits; /* for its socket to take more */
 	bool negotiated, broken;
 	bool oob; /* it may execute out of band */
 	bool ended; /* it asks no more, and waits for answers */
