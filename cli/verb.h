@@ -70,7 +70,7 @@ extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume,
 	verb_reload, verb_ls, verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan,
 	verb_doctor, verb_net_ls, verb_net_up, verb_net_down, verb_net_reload, verb_net_leases,
 	verb_net_run, verb_completion, verb_man, verb_systemd_generator, verb_unit_end,
-	verb_unit_groups;
+	verb_unit_groups, verb_qmp, verb_events;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);

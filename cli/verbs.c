@@ -13,6 +13,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_status,
 	&verb_console,
 	&verb_logs,
+	&verb_qmp,
+	&verb_events,
 	&verb_run,
 	&verb_check,
 	&verb_plan,

@@ -3,14 +3,14 @@
 # For the programs in tools/: what they need from Debian, and how they speak.
 
 # To build.
-build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libjansson-dev
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libedit-dev libjansson-dev
 	libnftables-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libsystemd-dev libyaml-dev uuid-dev)
 # To run.
 run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.
 test_packages=(clang clang-format clang-tidy cppcheck expect file iproute2 iputils-ping jq libclang-rt-dev
 	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat systemd-container
-	util-linux)
+	tmux util-linux)
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die()
