@@ -73,6 +73,7 @@ struct qmp_client {
 	size_t n_pending;
 	json_int_t next_id;
 	bool oob;
+	bool released; /* something in the outbox may go now */
 	const char *text; /* of the message that is told */
 	size_t text_len;
 	unsigned stray_logged;
@@ -113,10 +114,10 @@ static struct pending *pending_take(struct qmp_client *c, struct pending **link)
 {
 	struct pending *p = pending_unlink(c, link);
 
-	/* What was held back for its sake may go now. */
+	/* What was held back for its sake may go, when all that came has been looked at. */
 	if (!qmp_outbox_withdraw(&c->outbox, p->id) &&
-	    qmp_outbox_release(&c->outbox, p->id, p->oob) && c->io)
-		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+	    qmp_outbox_release(&c->outbox, p->id, p->oob))
+		c->released = true;
 	return p;
 }
 
@@ -159,6 +160,21 @@ static void arm_timer(struct qmp_client *c)
 	(void)sd_event_source_set_enabled(c->timer, nearest ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
+/* Most calls go at once. What goes wrong here goes wrong again when the loop writes, and
+ * has to be heard of by `closed`, not by the caller. */
+static void write_soon(struct qmp_client *c)
+{
+	if (c->handshake == HANDSHAKE_READY && qmp_outbox_write(&c->outbox, c->fd, NULL) != 0)
+		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
+}
+
+static void write_released(struct qmp_client *c)
+{
+	if (c->released)
+		write_soon(c);
+	c->released = false;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct qmp_client *c = userdata;
@@ -183,6 +199,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 		link = &c->pending;
 	}
 	arm_timer(c);
+	write_released(c);
 	client_unref(c);
 	return 0;
 }
@@ -358,6 +375,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	}
 	if (rc < 0)
 		client_fail(c, &err);
+	write_released(c);
 	client_unref(c);
 	return 0;
 }
@@ -439,14 +457,6 @@ static int check_call(const struct qmp_client *c, struct error *err)
 	if (c->outbox.bytes > OUTPUT_BYTES_MAX)
 		return error_set(err, ENOBUFS, "the peer does not read");
 	return 0;
-}
-
-/* Most calls go at once. What goes wrong here goes wrong again when the loop writes, and
- * has to be heard of by `closed`, not by the caller. */
-static void write_soon(struct qmp_client *c)
-{
-	if (c->handshake == HANDSHAKE_READY && qmp_outbox_write(&c->outbox, c->fd, NULL) != 0)
-		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 }
 
 static int client_call(struct qmp_client *c, const struct qmp_forward *what, uint64_t timeout_ms,
