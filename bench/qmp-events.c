@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A QEMU that says many events as fast as they are taken, and two clients behind the relay:
- * one reads all of them, the other none. Prints the seconds it took, and the most memory in
- * KiB that the relay had.
+ * one reads all of them, the other none. Prints the seconds it took, the seconds of CPU time
+ * that the relay used, and the most memory in KiB that it had.
  *
  * usage: qmp-events SOURCE CONTROL EVENTS PID
  */
@@ -84,6 +84,21 @@ static long memory_at_most(const char *pid)
 	return kib;
 }
 
+static double cpu_seconds(const char *pid)
+{
+	unsigned long user = 0, kernel = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			 &kernel) != 2)
+		fail(path);
+	fclose(f);
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static double pass(int source, int reader, size_t n_events)
 {
 	static const char event[] =
@@ -136,6 +151,6 @@ int main(int argc, char **argv)
 	say(reader, negotiate);
 	hear_until(reader, "return");
 	seconds = pass(source, reader, strtoul(argv[3], NULL, 10));
-	printf("%.3f %ld\n", seconds, memory_at_most(argv[4]));
+	printf("%.3f %.3f %ld\n", seconds, cpu_seconds(argv[4]), memory_at_most(argv[4]));
 	return deaf < 0;
 }

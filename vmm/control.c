@@ -72,6 +72,17 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, 
 	return 0;
 }
 
+static int on_flush(sd_event_source *source, void *userdata)
+{
+	struct control_server *server = userdata;
+
+	(void)source;
+	for (struct control_client *c = server->clients; c; c = c->next)
+		if (c->output.len && !c->waits)
+			control_client_write(c);
+	return 0;
+}
+
 int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 		       const struct control_handlers *handlers, struct control_server **ret_server,
 		       struct error *err)
@@ -93,6 +104,10 @@ int control_server_new(sd_event *event, int listen_fd, json_t *greeting_version,
 		.handlers = *handlers,
 	};
 	rc = sd_event_add_io(event, &server->source, listen_fd, EPOLLIN, on_connect, server);
+	if (rc >= 0)
+		rc = sd_event_add_defer(event, &server->flush, on_flush, server);
+	if (rc >= 0)
+		rc = sd_event_source_set_enabled(server->flush, SD_EVENT_OFF);
 	if (rc >= 0)
 		rc = listen_rest_prepare(server->source, &server->rest_timer);
 	if (rc < 0) {
@@ -125,7 +140,9 @@ void control_server_broadcast(struct control_server *server, const char *text, s
 {
 	for (struct control_client *c = server->clients; c; c = c->next)
 		if (c->negotiated)
-			control_client_send(c, text, len);
+			control_client_queue(c, text, len);
+	/* Events come in bursts: those of one go out together. */
+	(void)sd_event_source_set_enabled(server->flush, SD_EVENT_ONESHOT);
 }
 
 bool control_server_is_busy(const struct control_server *server)
@@ -151,6 +168,7 @@ void control_server_free(struct control_server *server)
 	while (server->orphans)
 		control_call_free(server->orphans);
 	sd_event_source_disable_unref(server->source);
+	sd_event_source_disable_unref(server->flush);
 	sd_event_source_disable_unref(server->rest_timer);
 	close_fd(&server->fd);
 	json_decref(server->version);

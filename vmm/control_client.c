@@ -122,13 +122,21 @@ static void control_client_queued(struct control_client *c)
 		control_client_write(c);
 }
 
-void control_client_send(struct control_client *c, const char *text, size_t len)
+void control_client_queue(struct control_client *c, const char *text, size_t len)
 {
 	if (c->broken || c->dropped)
 		return;
 	strbuf_add(&c->output, text, len);
 	strbuf_add(&c->output, "\r\n", 2);
-	control_client_queued(c);
+	if (c->output.failed || c->output.len > OUTPUT_MAX)
+		control_client_drop(c);
+}
+
+void control_client_send(struct control_client *c, const char *text, size_t len)
+{
+	control_client_queue(c, text, len);
+	if (!c->broken && !c->dropped && !c->waits)
+		control_client_write(c);
 }
 
 void control_client_answer(struct control_client *c, const char *member, const char *value,

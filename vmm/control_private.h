@@ -58,6 +58,7 @@ struct control_client {
 struct control_server {
 	sd_event *event;
 	sd_event_source *source;
+	sd_event_source *flush; /* sends what was queued */
 	int fd;
 	gid_t group; /* whose members may act */
 	json_t *version;
@@ -80,8 +81,10 @@ void control_client_free(struct control_client *c);
 void control_client_close_fds(struct control_client *c);
 /* Writes what the socket takes; the rest waits for EPOLLOUT. */
 void control_client_write(struct control_client *c);
-/* Queues a message, without its line end. A client that cannot keep up is freed by its own event
- * handlers only, never below a caller. */
+/* The same as control_client_send(), written by whoever queues. */
+void control_client_queue(struct control_client *c, const char *text, size_t len);
+/* Queues a message, without its line end, and writes. A client that cannot keep up is freed by its
+ * own event handlers only, never below a caller. */
 void control_client_send(struct control_client *c, const char *text, size_t len);
 /* An answer: a member, its value as text, and the id's text, which may be NULL. */
 void control_client_answer(struct control_client *c, const char *member, const char *value,

@@ -48,14 +48,6 @@ struct control_peer {
 	ino_t last_inode;
 };
 
-static inline void control_peer_broadcast(struct control_peer *p, json_t *event)
-{
-	cleanup_free char *text = json_dumps(event, JSON_COMPACT);
-
-	assert_non_null(text);
-	control_server_broadcast(p->server, text, strlen(text));
-}
-
 static inline void control_peer_on_command(struct control_call *call, const char *name,
 					   json_t *args, const int *fds, size_t n_fds, void *arg)
 {
@@ -133,6 +125,15 @@ static inline void control_peer_spin(struct control_peer *p)
 }
 
 /* A client; what it hears waits in its socket. */
+static inline void control_peer_broadcast(struct control_peer *p, json_t *event)
+{
+	cleanup_free char *text = json_dumps(event, JSON_COMPACT);
+
+	assert_non_null(text);
+	control_server_broadcast(p->server, text, strlen(text));
+	control_peer_spin(p);
+}
+
 static inline int control_peer_connect(struct control_peer *p)
 {
 	int fd;
