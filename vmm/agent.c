@@ -273,27 +273,25 @@ static void on_shutdown_sync(json_t *result, const struct error *err, void *arg)
 		fail_shutdown(agent, &failure);
 }
 
-int agent_shutdown(sd_event *event, int fd, agent_failed_fn failed, void *arg,
-		   struct agent **ret_agent, struct error *err)
+void agent_cancel(struct agent *agent, const struct error *why)
 {
-	struct agent *agent = NULL;
-	struct agent_call *call;
-	int rc;
+	agent->references++;
+	if (agent->protocol)
+		qmp_agent_fail(agent->protocol, why);
+	agent_write(agent);
+	arm_timer(agent);
+	agent_unref(agent);
+}
 
-	rc = agent_new(event, fd, &agent, err);
-	if (rc < 0)
-		return rc;
+int agent_shutdown(struct agent *agent, agent_failed_fn failed, void *arg, struct error *err)
+{
+	struct agent_call *call;
+
+	call = new_call(agent, SHUTDOWN_SYNC_MS, on_shutdown_sync, agent, err);
+	if (!call)
+		return agent->fd < 0 ? -ECONNRESET : -ENOMEM;
 	agent->failed = failed;
 	agent->failed_arg = arg;
-	call = new_call(agent, SHUTDOWN_SYNC_MS, on_shutdown_sync, agent, err);
-	rc = call ? register_call(
-			    agent, call,
-			    qmp_agent_sync(agent->protocol, on_answer, call, &call->number, err))
-		  : -ENOMEM;
-	if (rc < 0) {
-		agent_free(agent);
-		return rc;
-	}
-	*ret_agent = agent;
-	return 0;
+	return register_call(agent, call,
+			     qmp_agent_sync(agent->protocol, on_answer, call, &call->number, err));
 }

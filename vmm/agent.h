@@ -28,14 +28,17 @@ void agent_free(struct agent *agent);
 int agent_call(struct agent *agent, const char *command, json_t *args, uint64_t timeout_ms,
 	       qmp_agent_reply_fn reply, void *arg, struct error *err);
 
+/* Completes all calls with why: nobody waits for them any more. What the agent yet
+ * says to them is passed over. */
+void agent_cancel(struct agent *agent, const struct error *why);
+
 /*
  * Asks the guest to power off: a sync first, which an agent that lives answers
  * at once, then guest-shutdown, which one that obeys does not answer at all.
  * failed is called at most once, not from within: no sync in time, or the agent
- * refuses. Takes over fd, also on failure; the agent is freed by the caller.
+ * refuses. -ECONNRESET: the channel is closed.
  */
 typedef void (*agent_failed_fn)(const struct error *why, void *arg);
-int agent_shutdown(sd_event *event, int fd, agent_failed_fn failed, void *arg,
-		   struct agent **ret_agent, struct error *err);
+int agent_shutdown(struct agent *agent, agent_failed_fn failed, void *arg, struct error *err);
 
 #endif

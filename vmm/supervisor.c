@@ -162,7 +162,7 @@ static void hear_socket(struct supervisor *s, const struct vm_message *m, int fd
 	struct error err = ERROR_INIT;
 
 	if (m->number == VM_SOCKET_AGENT) {
-		supervisor_stop_by_agent(s, fd, m->text);
+		supervisor_agent_connected(s, fd, m->text);
 	} else if (m->number == VM_SOCKET_MONITOR && fd >= 0 && !s->qmp) {
 		if (supervisor_use_monitor(s, fd, &err) < 0)
 			log_error("vm '%s': monitor: %s", s->vm->name, err.text);
@@ -366,6 +366,7 @@ int supervisor_main(void *arg)
 		.vm = start->vm,
 		.state = start->state,
 		.running_once = start->adopted,
+		.agent = supervisor_agent_new(),
 		.qemu_words = {.fd = -1},
 		.swtpm_words = {.fd = -1},
 	};
@@ -375,14 +376,14 @@ int supervisor_main(void *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	take_stock(&s);
-	if (serve(&s, &err) < 0) {
+	if (!s.agent || serve(&s, &err) < 0) {
 		log_error("vm '%s': supervisor: %s", s.vm->name, err.text);
 		return 1;
 	}
 	console_free(s.console);
 	qmp_client_free(s.qmp);
 	free(s.schema);
-	agent_free(s.agent);
+	supervisor_agent_free(s.agent);
 	supervisor_stop_answer(&s, NULL);
 	control_server_free(s.control);
 	return 0;

@@ -81,6 +81,14 @@ static const struct command_argument shutdown_arguments[] = {
 	{0},
 };
 
+/* arguments: as the guest agent's own protocol has them. */
+static const struct command_argument agent_arguments[] = {
+	{"command", COMMAND_STR},
+	{"arguments", COMMAND_VALUE, .optional = true},
+	{"timeout-ms", COMMAND_INT, .optional = true},
+	{0},
+};
+
 static const struct {
 	struct command row;
 	void (*run)(struct supervisor *s, struct control_call *call, json_t *args);
@@ -89,6 +97,7 @@ static const struct {
 	{{"hv-shutdown", shutdown_arguments}, cmd_shutdown},
 	{{"hv-kill"}, cmd_kill},
 	{{"hv-reload"}, cmd_reload},
+	{{"hv-agent", agent_arguments, .returns_value = true}, supervisor_agent_command},
 };
 
 void supervisor_list_commands(struct strbuf *into)
@@ -140,6 +149,7 @@ static void on_command(struct control_call *call, const char *name, json_t *args
 static void on_gone(unsigned client, void *arg)
 {
 	supervisor_withdraw(arg, client);
+	supervisor_agent_client_gone(arg, client);
 }
 
 const struct control_handlers supervisor_commands = {

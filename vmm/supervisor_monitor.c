@@ -83,8 +83,10 @@ static void on_event(const char *name, json_t *message, void *arg)
 	control_server_broadcast(s->control, text, len);
 	if (str_eq(name, "STOP")) {
 		supervisor_event(s, VM_EVENT_STANDS);
+		supervisor_agent_stands(s);
 	} else if (str_eq(name, "RESUME")) {
 		supervisor_event(s, VM_EVENT_RUNS);
+		supervisor_agent_runs(s);
 	} else if (str_eq(name, "SHUTDOWN")) {
 		s->ends = true;
 		supervisor_event(s, VM_EVENT_ENDS);
@@ -98,6 +100,7 @@ static void on_event(const char *name, json_t *message, void *arg)
 		if (id && str_eq(id, "agent0")) {
 			s->agent_open = json_is_true(json_object_get(data, "open"));
 			supervisor_tell_state(s);
+			supervisor_agent_port(s);
 		}
 	}
 }

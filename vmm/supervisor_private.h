@@ -3,7 +3,7 @@
  * The supervisor's own state, shared by its parts: supervisor.c (its life and what
  * the keeper says), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
  * clients' side), supervisor_forward.c (from the one to the other), supervisor_stop.c
- * (orderly shutdown).
+ * (orderly shutdown), supervisor_agent.c (the guest's agent).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
 #define HV_VMM_SUPERVISOR_PRIVATE_H
@@ -39,6 +39,7 @@ struct supervisor {
 	struct qmp_client *qmp;
 	unsigned reconnects;
 	bool agent_open; /* the guest's agent has its port open */
+	struct supervisor_agent *agent;
 	struct control_server *control;
 	char *schema; /* what query-qmp-schema returns, ours beside QEMU's; NULL: not asked */
 	struct console *console;
@@ -52,7 +53,6 @@ struct supervisor {
 	int qemu_status; /* as waitpid()'s, once it has ended */
 
 	/* Orderly shutdown. */
-	struct agent *agent;
 	sd_event_source *stop_timer, *press_timer;
 	bool stop_forces; /* kill where the time is up */
 	struct control_call *stop_waiters[STOP_WAITERS_MAX]; /* down and kill */
@@ -91,8 +91,22 @@ extern const struct control_handlers supervisor_commands;
  * stopped, or failed when the time is up and force is false. */
 void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
 		     bool force);
-/* The agent's socket, asked for by supervisor_stop(); fd -1: why not. Takes fd. */
-void supervisor_stop_by_agent(struct supervisor *s, int fd, const char *why);
 void supervisor_stop_answer(struct supervisor *s, const char *failure);
+
+/* supervisor_agent.c */
+struct supervisor_agent *supervisor_agent_new(void); /* NULL: out of memory */
+void supervisor_agent_free(struct supervisor_agent *a); /* accepts NULL */
+/* hv-agent; args is borrowed. */
+void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args);
+void supervisor_agent_client_gone(struct supervisor *s, unsigned client);
+/* Asks the guest to power off, before all others, whose calls are failed. failed is
+ * called at most once, with s, also from within. */
+void supervisor_agent_shutdown(struct supervisor *s, agent_failed_fn failed);
+/* The agent's socket, from the keeper; fd -1: why not. Takes fd. */
+void supervisor_agent_connected(struct supervisor *s, int fd, const char *why);
+void supervisor_agent_port(struct supervisor *s); /* agent_open has changed */
+/* The guest stands, and runs again: its clock is set where that took long. */
+void supervisor_agent_stands(struct supervisor *s);
+void supervisor_agent_runs(struct supervisor *s);
 
 #endif

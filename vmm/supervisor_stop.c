@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -88,20 +87,6 @@ static void on_agent_failed(const struct error *why, void *arg)
 	press_power_button(s);
 }
 
-void supervisor_stop_by_agent(struct supervisor *s, int fd, const char *why)
-{
-	struct error err = ERROR_INIT;
-
-	agent_free(s->agent);
-	s->agent = NULL;
-	if (fd < 0)
-		(void)error_set(&err, ENOTCONN, "%s", why);
-	else
-		(void)agent_shutdown(s->event, fd, on_agent_failed, s, &s->agent, &err);
-	if (err.code)
-		on_agent_failed(&err, s);
-}
-
 void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t timeout_ms,
 		     bool force)
 {
@@ -123,9 +108,7 @@ void supervisor_stop(struct supervisor *s, struct control_call *call, uint64_t t
 	if (paused && s->qmp)
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, 0, NULL, NULL, NULL);
 	if (s->agent_open)
-		supervisor_tell(
-			s, (struct vm_message){.word = KEEPER_CONNECT, .number = VM_SOCKET_AGENT},
-			NULL);
+		supervisor_agent_shutdown(s, on_agent_failed);
 	else
 		press_power_button(s);
 	s->press_timer = sd_event_source_disable_unref(s->press_timer);

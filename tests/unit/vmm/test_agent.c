@@ -68,7 +68,8 @@ static void open_shutdown(struct ends *e)
 {
 	int fd = open_ends(e);
 
-	assert_int_equal(agent_shutdown(e->event, fd, on_failed, e, &e->agent, NULL), 0);
+	assert_int_equal(agent_new(e->event, fd, &e->agent, NULL), 0);
+	assert_int_equal(agent_shutdown(e->agent, on_failed, e, NULL), 0);
 }
 
 static void close_ends(struct ends *e)
