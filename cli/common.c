@@ -88,29 +88,35 @@ int cli_find_network(struct cli *cli, const char *name, const struct spec_networ
 	return not_found(cli, "network", name, &known);
 }
 
-int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
-		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err)
+int cli_connect(struct cli *cli, enum paths_kind kind, const char *name,
+		struct qmp_sync **ret_sync, struct error *err)
 {
 	const char *what = kind == PATHS_VM ? "vm" : "network";
-	struct qmp_sync *sync = NULL;
 	int fd, rc;
 
 	rc = rundir_connect(&cli->paths, kind, name, kind == PATHS_VM ? NAME_QMP : NAME_CONTROL,
 			    &fd, err);
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		return error_set(err, ENOTCONN, "%s '%s' is not up (hv %s %s)", what, name,
+				 kind == PATHS_VM ? "up" : "net up", name);
+	if (rc == 0)
+		rc = qmp_sync_open(fd, ret_sync, err);
+	return error_wrap_if(err, rc, "%s '%s'", what, name);
+}
+
+int cli_command(struct cli *cli, enum paths_kind kind, const char *name, const char *command,
+		json_t *args, uint64_t timeout_ms, json_t **ret_result, struct error *err)
+{
+	struct qmp_sync *sync = NULL;
+	int rc = cli_connect(cli, kind, name, &sync, err);
+
 	if (rc < 0) {
 		json_decref(args);
-		return rc == -ENOENT || rc == -ECONNREFUSED
-			       ? error_set(err, ENOTCONN, "%s '%s' is not up (hv %s %s)", what,
-					   name, kind == PATHS_VM ? "up" : "net up", name)
-			       : error_wrap(err, rc, "%s '%s'", what, name);
+		return rc;
 	}
-	rc = qmp_sync_open(fd, &sync, err);
-	if (rc == 0)
-		rc = qmp_sync_call(sync, command, args, timeout_ms, ret_result, err);
-	else
-		json_decref(args);
+	rc = qmp_sync_call(sync, command, args, timeout_ms, ret_result, err);
 	qmp_sync_close(sync);
-	return error_wrap_if(err, rc, "%s '%s'", what, name);
+	return error_wrap_if(err, rc, "%s '%s'", kind == PATHS_VM ? "vm" : "network", name);
 }
 
 /* The one that is the last to go. */

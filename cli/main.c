@@ -36,6 +36,18 @@ static const struct verb *find_verb(char *const *argv, int argc, int *ret_words)
 	return NULL;
 }
 
+static void take_option(struct cli *cli, const struct cli_option *option, size_t i, char *value)
+{
+	char **end = cli->many;
+
+	cli->values[i] = value ? value : "";
+	if (!option->many)
+		return;
+	while (*end)
+		end++;
+	*end = value;
+}
+
 /* Returns CLI_DONE to go on, CLI_USAGE, or -1 where help was all. */
 static int parse_options(const struct verb *verb, struct cli *cli, int argc, char **argv)
 {
@@ -53,7 +65,7 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 	}
 	/* Options may stand behind names too, as people type them. 0 makes getopt
 	 * begin anew, with the new order. */
-	shorts[0] = '-';
+	shorts[0] = verb->takes_command ? '+' : '-';
 	optind = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == 'h') {
@@ -72,7 +84,7 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 		for (size_t i = 0; i < n; i++)
 			if (c == OPTION_BASE + (int)i ||
 			    (verb->options[i].letter && c == verb->options[i].letter))
-				cli->values[i] = optarg ? optarg : "";
+				take_option(cli, &verb->options[i], i, optarg);
 	}
 	while (optind < argc)
 		((char **)cli->names)[cli->n_names++] = argv[optind++];
@@ -172,7 +184,8 @@ static const struct verb *verb_of_program(const char *argv0)
 int main(int argc, char **argv)
 {
 	cleanup_free char **names = calloc((size_t)argc + 1, sizeof(*names));
-	struct cli cli = {.names = names};
+	cleanup_free char **many = calloc((size_t)argc + 1, sizeof(*many));
+	struct cli cli = {.names = names, .many = many};
 	const struct verb *verb = verb_of_program(argv[0] ? argv[0] : "hv");
 	const char *config = NULL;
 	int next = 1, words = 0, rc;
@@ -180,7 +193,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* A supervisor is started by way of /proc/self/exe. */
 	(void)prctl(PR_SET_NAME, "hv");
-	if (!names)
+	if (!names || !many)
 		return CLI_FAILED;
 	opterr = 0;
 	if (!verb) {

@@ -27,6 +27,7 @@ struct cli_option {
 	const char *arg; /* what it takes, "SECONDS"; NULL: nothing */
 	const char *help;
 	bool hidden; /* for hvup itself */
+	bool many; /* may be given more than once: all are in cli.many */
 };
 
 /* What a verb's names are, for completion. */
@@ -44,6 +45,7 @@ struct cli {
 	struct lab *lab; /* loaded where the verb wants it */
 	struct spec_vm stray; /* one that is up, or was, and not configured */
 	const char *values[CLI_OPTIONS_MAX]; /* by option; "" for a flag; NULL: not given */
+	char **many; /* values of the option that may be given more than once, NULL at the end */
 	char *const *names; /* positional arguments */
 	size_t n_names;
 	struct error err;
@@ -60,6 +62,7 @@ struct verb {
 	enum cli_names names;
 	enum cli_lab lab;
 	bool hidden;
+	bool takes_command; /* what stands behind its first name is no option of ours */
 	int (*run)(struct cli *cli);
 };
 
@@ -70,7 +73,8 @@ extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume,
 	verb_reload, verb_ls, verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan,
 	verb_doctor, verb_net_ls, verb_net_up, verb_net_down, verb_net_reload, verb_net_leases,
 	verb_net_run, verb_completion, verb_man, verb_systemd_generator, verb_unit_end,
-	verb_unit_groups, verb_qmp, verb_events;
+	verb_unit_groups, verb_qmp, verb_events, verb_exec, verb_cp, verb_ip, verb_guest_info,
+	verb_fsfreeze, verb_fsthaw, verb_ssh, verb_wait, verb_type, verb_key, verb_mouse;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);

@@ -3,7 +3,8 @@
  * Nothing here asks again and again: an inotify watch lies on the folders in
  * which a change would show (the run folder with status.json, the state folder
  * with the console's log, the networks' folders with their leases), and each
- * change makes the condition be looked at anew.
+ * change makes the condition be looked at anew. What lies in the guest and is told by
+ * no file (cli/wait_guest.c) is looked at twice a second besides.
  */
 #include "cli/wait.h"
 
@@ -26,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 64 * 1024 };
+enum { CHUNK_BYTES = 64 * 1024, ASK_AGAIN_MS = 500 };
 
 struct waiting {
 	struct cli *cli;
@@ -105,11 +106,36 @@ static bool open_log(struct waiting *w)
 	return w->log_fd >= 0;
 }
 
+/* Whether a line matches, also one that is not complete; only that one is kept. */
+static bool line_matches(struct waiting *w)
+{
+	char *line = w->tail.data, *end = line + w->tail.len;
+
+	for (char *stop = line; stop; line = stop ? stop + 1 : line) {
+		char *last;
+
+		stop = memchr(line, '\n', (size_t)(end - line));
+		last = stop ? stop : end;
+		for (char *p = line; p < last; p++)
+			*p = (char)(*p ? *p : ' ');
+		if (stop && last > line && last[-1] == '\r')
+			last--;
+		*last = '\0';
+		if (regexec(w->condition->regex, line, 0, NULL, 0) == 0)
+			return true;
+	}
+	strbuf_consume(&w->tail, (size_t)(line - w->tail.data));
+	/* A line without an end is not kept without one. */
+	if (w->tail.len > CHUNK_BYTES)
+		strbuf_consume(&w->tail, w->tail.len - CHUNK_BYTES);
+	return false;
+}
+
 static bool console_says(struct waiting *w)
 {
 	const char *text = w->condition->text;
 	cleanup_free char *chunk = malloc(CHUNK_BYTES);
-	size_t len = strlen(text);
+	size_t len = text ? strlen(text) : 0;
 	struct stat st;
 	ssize_t n;
 
@@ -122,10 +148,11 @@ static bool console_says(struct waiting *w)
 		strbuf_add(&w->tail, chunk, (size_t)n);
 		if (w->tail.failed)
 			return false;
-		if (memmem(w->tail.data, w->tail.len, text, len))
+		if (w->condition->regex ? line_matches(w)
+					: memmem(w->tail.data, w->tail.len, text, len) != NULL)
 			return true;
 		/* The text may lie across two reads. */
-		if (w->tail.len > len)
+		if (!w->condition->regex && w->tail.len > len)
 			strbuf_consume(&w->tail, w->tail.len - len);
 	}
 	return false;
@@ -183,6 +210,11 @@ static int look_at_vm(struct waiting *w, struct error *err)
 		return is_replaced(w, status);
 	case WAIT_DOWN:
 		return 0;
+	case WAIT_ANSWER:
+	case WAIT_PORT:
+	case WAIT_SSH:
+	case WAIT_UNIT:
+		return cli_wait_ask(w->cli, w->vm, status, w->condition, err);
 	case WAIT_RUNNING:
 		break;
 	}
@@ -229,6 +261,8 @@ static int sleep_until_change(struct waiting *w, struct progress *progress, uint
 						       : (int)((deadline_usec - now) / 1000) + 1;
 	if (due >= 0 && due < left)
 		left = due;
+	if (w->condition && w->condition->what >= WAIT_ANSWER && left > ASK_AGAIN_MS)
+		left = ASK_AGAIN_MS;
 	if (poll(&p, 1, left) < 0 && errno != EINTR)
 		return error_errno(err, errno, "poll");
 	progress_show(progress, "waiting for %s of %s '%s'", w->wanted, w->object, w->name);
@@ -281,9 +315,16 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		bool was_up, uint64_t deadline_usec)
 {
 	static const char *const wanted[] = {
-		[WAIT_RUNNING] = "the start", [WAIT_AGENT] = "the guest agent",
-		[WAIT_IP] = "an address",     [WAIT_CONSOLE] = "the text on the console",
-		[WAIT_DOWN] = "the end",      [WAIT_REPLACED] = "a new supervisor",
+		[WAIT_RUNNING] = "the start",
+		[WAIT_AGENT] = "the guest agent",
+		[WAIT_IP] = "an address",
+		[WAIT_CONSOLE] = "the text on the console",
+		[WAIT_DOWN] = "the end",
+		[WAIT_REPLACED] = "a new supervisor",
+		[WAIT_ANSWER] = "an answer of the guest agent",
+		[WAIT_PORT] = "the port",
+		[WAIT_SSH] = "an SSH server",
+		[WAIT_UNIT] = "the unit",
 	};
 	struct waiting w = {
 		.cli = cli,

@@ -5,6 +5,9 @@
 
 #include "cli/verb.h"
 
+#include <jansson.h>
+#include <regex.h>
+
 enum wait_for {
 	WAIT_RUNNING, /* the guest runs or is paused */
 	WAIT_AGENT, /* the guest's agent has opened its port */
@@ -12,11 +15,18 @@ enum wait_for {
 	WAIT_CONSOLE, /* a text was seen on the console since the start */
 	WAIT_DOWN, /* it has stopped */
 	WAIT_REPLACED, /* another supervisor than that of pid looks after it */
+	/* Nothing tells these: they are asked again twice a second. */
+	WAIT_ANSWER, /* the guest's agent answers */
+	WAIT_PORT, /* a port of the guest takes connections */
+	WAIT_SSH, /* an SSH server greets on port 22 */
+	WAIT_UNIT, /* a systemd unit of the guest is active */
 };
 
 struct wait_condition {
 	enum wait_for what;
-	const char *text; /* of WAIT_CONSOLE */
+	const char *text; /* of WAIT_CONSOLE, WAIT_UNIT */
+	const regex_t *regex; /* of WAIT_CONSOLE, in place of text: a line that matches */
+	unsigned port; /* of WAIT_PORT */
 	int pid; /* of WAIT_REPLACED */
 };
 
@@ -30,6 +40,10 @@ bool cli_wait_parse(const char *s, struct wait_condition *ret_condition);
  */
 int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
 		bool was_up, uint64_t deadline_usec);
+
+/* Looks once whether a condition that nothing tells holds: 1, or 0; status is the VM's. */
+int cli_wait_ask(struct cli *cli, const struct spec_vm *vm, json_t *status,
+		 const struct wait_condition *condition, struct error *err);
 
 /* Waits until a network that somebody starts is up. */
 int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec);

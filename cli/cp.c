@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file goes to a temporary name beside its place, is compared by its SHA-256 with what was
+ * sent, and takes its place by a rename: who looks there finds the old file or the new one,
+ * and a copy that fails leaves nothing. In a guest without a shell (Windows) there is no
+ * rename by the agent: the file is written where it belongs, and what its checksum is
+ * nobody says.
+ */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/str.h"
+#include "cli/agent.h"
+#include "cli/common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPT_NO_CHECKSUM };
+enum { SHOW_USEC = 200 * 1000, SUM_MS = 600 * 1000 };
+
+static const struct cli_option options[] = {
+	[OPT_NO_CHECKSUM] = {"no-checksum", 0, NULL,
+			     "do not compare: for files that change, and those in /proc", false,
+			     false},
+	{0},
+};
+
+struct copy {
+	struct cli *cli;
+	struct cli_agent agent;
+	const char *guest_path, *path; /* there and here */
+	bool has_shell, checks;
+	struct sha256 sum;
+	uint64_t n_done, n_all; /* bytes; n_all 0: not known */
+	uint64_t shown_usec;
+	bool terminal;
+};
+
+static void show_progress(struct copy *c, bool end)
+{
+	uint64_t now = clock_now_usec();
+	char done[32];
+
+	if (!c->terminal || (!end && now < c->shown_usec + SHOW_USEC))
+		return;
+	c->shown_usec = now;
+	str_format_size(done, sizeof(done), c->n_done);
+	(void)fprintf(stderr, "\r\033[K%s", end ? "" : done);
+	if (!end && c->n_all)
+		(void)fprintf(stderr, " (%llu %%)",
+			      (unsigned long long)(c->n_done * 100 / c->n_all));
+	(void)fflush(stderr);
+}
+
+static void count(struct copy *c, const void *data, size_t len)
+{
+	sha256_add(&c->sum, data, len);
+	c->n_done += len;
+	show_progress(c, false);
+}
+
+/* Runs a script of the guest's shell; what it says on standard error is the failure. */
+static int run_script(struct copy *c, const char *script, const char *const *words, char **ret_out,
+		      struct error *err)
+{
+	cleanup_ran struct cli_agent_ran ran = {0};
+	const char *argv[10] = {"/bin/sh", "-c", script, "hv-cp"};
+	int rc;
+
+	for (size_t i = 0; words[i]; i++)
+		argv[4 + i] = words[i];
+	rc = cli_agent_run(&c->agent, argv, NULL, 0, SUM_MS, &ran, err);
+	if (rc < 0)
+		return rc;
+	if (ran.status) {
+		cleanup_strbuf struct strbuf said = {0};
+
+		strbuf_add_printable(&said, ran.err, strcspn(ran.err, "\n"), false);
+		return error_set(err, EIO, "vm '%s': %s", c->agent.name,
+				 said.data ? said.data : "a script of the guest failed");
+	}
+	if (ret_out)
+		*ret_out = steal_ptr(&ran.out);
+	return 0;
+}
+
+static void remove_there(struct copy *c, const char *path)
+{
+	if (c->has_shell)
+		(void)run_script(c, "rm -f -- \"$1\"", (const char *const[]){path, NULL}, NULL,
+				 NULL);
+}
+
+/* Where the file goes to, and an empty one under the temporary name, which others cannot read. */
+static int prepare_there(struct copy *c, char **ret_target, char **ret_temporary, struct error *err)
+{
+	static const char script[] =
+		"t=$1\n"
+		"if [ -d \"$t\" ]; then t=${t%/}/$2; fi\n"
+		"if [ -d \"$t\" ]; then echo \"$t is a folder\" >&2; exit 1; fi\n"
+		"umask 077\n"
+		": >\"$t.$3\" || exit 1\n"
+		"printf %s \"$t\"\n";
+	const char *slash = strrchr(c->path, '/'), *name = slash ? slash + 1 : c->path;
+	char suffix[32];
+	int rc;
+
+	(void)str_format(suffix, sizeof(suffix), "hv-%08llx",
+			 (unsigned long long)(clock_now_usec() * 2654435761U % 0xffffffffU));
+	c->has_shell = true;
+	rc = run_script(c, script, (const char *const[]){c->guest_path, name, suffix, NULL},
+			ret_target, err);
+	if (rc == -EREMOTEIO || rc == -ENOENT) {
+		c->has_shell = false;
+		*ret_target = strdup(c->guest_path);
+		*ret_temporary = strdup(c->guest_path);
+		return *ret_target && *ret_temporary ? 0 : error_oom(err);
+	}
+	if (rc < 0)
+		return rc;
+	*ret_temporary = str_printf("%s.%s", *ret_target, suffix);
+	return *ret_temporary ? 0 : error_oom(err);
+}
+
+static int send_all(struct copy *c, int fd, json_int_t handle, struct error *err)
+{
+	cleanup_free char *chunk = malloc(CLI_AGENT_WRITE_BYTES);
+	ssize_t n = 1;
+	int rc = chunk ? 0 : error_oom(err);
+
+	while (rc == 0 && n) {
+		n = read(fd, chunk, CLI_AGENT_WRITE_BYTES);
+		if (n < 0)
+			return error_errno(err, errno, "read '%s'", c->path);
+		if (n)
+			rc = cli_agent_write_file(&c->agent, handle, chunk, (size_t)n, false, err);
+		count(c, chunk, rc == 0 ? (size_t)n : 0);
+	}
+	return rc;
+}
+
+/* What is buffered is written when the file is closed, and fails then where it does. */
+static int send_file(struct copy *c, int fd, const char *temporary, struct error *err)
+{
+	json_int_t handle;
+	struct error late = ERROR_INIT;
+	int rc = cli_agent_open_file(&c->agent, temporary, "w", &handle, err), closed;
+
+	if (rc < 0)
+		return rc;
+	rc = send_all(c, fd, handle, err);
+	if (rc == 0)
+		rc = cli_agent_call(&c->agent, "guest-file-flush",
+				    json_pack("{s:I}", "handle", handle), CLI_AGENT_MS, NULL, err);
+	closed = cli_agent_close_file(&c->agent, handle, &late);
+	if (rc == 0 && closed < 0) {
+		*err = late;
+		rc = closed;
+	}
+	return rc;
+}
+
+static int take_place(struct copy *c, mode_t mode, const char *temporary, const char *target,
+		      struct error *err)
+{
+	static const char script[] =
+		"if [ \"$4\" ] && command -v sha256sum >/dev/null; then\n"
+		"\ts=$(sha256sum <\"$1\") || exit 1\n"
+		"\tif [ \"${s%% *}\" != \"$4\" ]; then\n"
+		"\t\techo 'what arrived is not what was sent (its checksum differs)' >&2; exit 1\n"
+		"\tfi\n"
+		"fi\n"
+		"chmod \"$3\" \"$1\" && mv -f \"$1\" \"$2\"\n";
+	char octal[8], sum[SHA256_TEXT_BYTES];
+
+	sha256_finish(&c->sum, sum);
+	if (!c->has_shell)
+		return 0;
+	(void)str_format(octal, sizeof(octal), "%o", (unsigned)mode & 0777);
+	return run_script(
+		c, script,
+		(const char *const[]){temporary, target, octal, c->checks ? sum : "", NULL}, NULL,
+		err);
+}
+
+static int copy_to_guest(struct copy *c, struct error *err)
+{
+	cleanup_close int fd = open(c->path, O_RDONLY | O_CLOEXEC);
+	cleanup_free char *target = NULL, *temporary = NULL;
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, errno, "open '%s'", c->path);
+	if (S_ISDIR(st.st_mode))
+		return error_set(err, EISDIR,
+				 "'%s' is a folder (tar -c it | hv exec NAME -- tar -x)", c->path);
+	c->n_all = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	rc = prepare_there(c, &target, &temporary, err);
+	if (rc < 0)
+		return rc;
+	rc = send_file(c, fd, temporary, err);
+	if (rc == 0)
+		rc = take_place(c, st.st_mode, temporary, target, err);
+	if (rc < 0)
+		remove_there(c, temporary);
+	return rc;
+}
+
+static int receive_all(struct copy *c, json_int_t handle, int fd, struct error *err)
+{
+	size_t len = 1;
+
+	while (len) {
+		cleanup_free char *data = NULL;
+		int rc = cli_agent_read_file(&c->agent, handle, CLI_AGENT_READ_BYTES, &data, &len,
+					     err);
+
+		if (rc == 0 && len)
+			rc = file_write_all(fd, data, len, err);
+		if (rc < 0)
+			return rc;
+		count(c, data, len);
+	}
+	return 0;
+}
+
+/* Asks the guest for the checksum; one that cannot tell it is believed. */
+static int compare(struct copy *c, struct error *err)
+{
+	static const char script[] = "command -v sha256sum >/dev/null || exit 0\n"
+				     "sha256sum <\"$1\"\n";
+	cleanup_free char *out = NULL;
+	char sum[SHA256_TEXT_BYTES];
+	int rc;
+
+	sha256_finish(&c->sum, sum);
+	if (!c->checks)
+		return 0;
+	rc = run_script(c, script, (const char *const[]){c->guest_path, NULL}, &out, err);
+	if (rc == -EREMOTEIO || rc == -ENOENT)
+		return 0;
+	if (rc == 0 && *out && strncmp(out, sum, SHA256_TEXT_BYTES - 1) != 0)
+		rc = error_set(err, EREMOTEIO,
+			       "vm '%s': '%s': what arrived is not what is there (its checksum "
+			       "differs; where the file changes, --no-checksum)",
+			       c->agent.name, c->guest_path);
+	return rc;
+}
+
+static int receive_file(struct copy *c, int fd, struct error *err)
+{
+	json_int_t handle;
+	int rc = cli_agent_open_file(&c->agent, c->guest_path, "r", &handle, err);
+
+	if (rc < 0)
+		return rc;
+	rc = receive_all(c, handle, fd, err);
+	(void)cli_agent_close_file(&c->agent, handle, NULL);
+	return rc < 0 ? rc : compare(c, err);
+}
+
+static int copy_from_guest(struct copy *c, struct error *err)
+{
+	const char *slash = strrchr(c->guest_path, '/');
+	cleanup_free char *target = NULL, *temporary = NULL;
+	cleanup_close int fd = -1;
+	mode_t mask = umask(0);
+	struct stat st;
+	int rc;
+
+	(void)umask(mask);
+	target = stat(c->path, &st) == 0 && S_ISDIR(st.st_mode)
+			 ? str_printf("%s/%s", c->path, slash ? slash + 1 : c->guest_path)
+			 : strdup(c->path);
+	temporary = target ? str_printf("%s.hv-XXXXXX", target) : NULL;
+	if (!temporary)
+		return error_oom(err);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "make '%s'", target);
+	rc = receive_file(c, fd, err);
+	if (rc == 0 && (fchmod(fd, 0666 & ~mask) < 0 || rename(temporary, target) < 0))
+		rc = error_errno(err, errno, "make '%s'", target);
+	if (rc < 0)
+		(void)unlink(temporary);
+	return rc;
+}
+
+/* Where a word is NAME:PATH, its path and the name before it, which the caller frees. */
+static const char *guest_side(const char *word, char **ret_name)
+{
+	const char *colon = strchr(word, ':'), *slash = strchr(word, '/');
+
+	if (!colon || colon == word || !colon[1] || (slash && slash < colon))
+		return NULL;
+	*ret_name = strndup(word, (size_t)(colon - word));
+	return colon + 1;
+}
+
+static int run(struct cli *cli)
+{
+	cleanup_free char *from = NULL, *to = NULL;
+	const char *there_from = guest_side(cli->names[0], &from);
+	const char *there_to = guest_side(cli->names[1], &to);
+	struct copy c = {
+		.cli = cli,
+		.guest_path = there_from ? there_from : there_to,
+		.path = cli->names[there_from ? 1 : 0],
+		.checks = !cli->values[OPT_NO_CHECKSUM],
+		.terminal = isatty(STDERR_FILENO),
+	};
+	int rc;
+
+	if (!there_from == !there_to)
+		return cli_usage(cli, &verb_cp, "one of the two has to be NAME:PATH");
+	if (!from && !to)
+		return error_oom(&cli->err);
+	sha256_init(&c.sum);
+	rc = cli_agent_open(cli, from ? from : to, &c.agent, &cli->err);
+	if (rc == 0)
+		rc = there_from ? copy_from_guest(&c, &cli->err) : copy_to_guest(&c, &cli->err);
+	show_progress(&c, true);
+	cli_agent_close(&c.agent);
+	return rc;
+}
+
+const struct verb verb_cp = {
+	.name = "cp",
+	.args = "SOURCE DESTINATION",
+	.summary = "copy a file to or from a guest, by its agent",
+	.text = "One of the two is NAME:PATH. Where the destination is a folder, the file keeps its "
+		"name. What\narrived is compared by its checksum, where the guest has sha256sum, and "
+		"takes its place only\nthen; a copy that fails leaves nothing behind. A folder goes "
+		"by tar: tar -c FOLDER |\nhv exec NAME -- tar -x -C PATH.",
+	.options = options,
+	.min_names = 2,
+	.max_names = 2,
+	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
+	.run = run,
+};

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/wait.h"
+
+#include <errno.h>
+
+enum { OPT_FOR, OPT_TIMEOUT };
+enum { TIMEOUT_S = 120 };
+
+static const struct cli_option options[] = {
+	[OPT_FOR] = {"for", 'f', "WHAT",
+		     "running (the default), agent, ip, ssh, console:REGEX, unit:NAME, port:NUMBER "
+		     "or stopped",
+		     false, false},
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long, for all of them together (120)",
+			 false, false},
+	{0},
+};
+
+/* regex is filled in where the condition needs it. */
+static bool parse(const char *what, regex_t *regex, struct wait_condition *ret_condition)
+{
+	const char *rest;
+	uint64_t port;
+
+	*ret_condition = (struct wait_condition){0};
+	if ((rest = str_after(what, "console:"))) {
+		if (!*rest || regcomp(regex, rest, REG_EXTENDED | REG_NOSUB) != 0)
+			return false;
+		ret_condition->what = WAIT_CONSOLE;
+		ret_condition->regex = regex;
+	} else if ((rest = str_after(what, "unit:"))) {
+		ret_condition->what = WAIT_UNIT;
+		ret_condition->text = rest;
+		return *rest;
+	} else if ((rest = str_after(what, "port:"))) {
+		if (!str_parse_u64(rest, 65535, &port) || !port)
+			return false;
+		ret_condition->what = WAIT_PORT;
+		ret_condition->port = (unsigned)port;
+	} else if (str_eq(what, "stopped")) {
+		ret_condition->what = WAIT_DOWN;
+	} else if (str_eq(what, "ssh")) {
+		ret_condition->what = WAIT_SSH;
+	} else if (str_eq(what, "agent")) {
+		ret_condition->what = WAIT_ANSWER;
+	} else {
+		return cli_wait_parse(what, ret_condition);
+	}
+	return true;
+}
+
+static int run(struct cli *cli)
+{
+	const char *what = cli->values[OPT_FOR] ?: "running";
+	struct wait_condition condition;
+	uint64_t seconds, deadline_usec;
+	regex_t regex;
+
+	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
+		return 0;
+	if (!parse(what, &regex, &condition))
+		return cli_usage(cli, &verb_wait, "--for does not take '%s'", what);
+	deadline_usec = clock_now_usec() + seconds * 1000000;
+	for (size_t i = 0; i < cli->n_names; i++) {
+		const struct spec_vm *vm;
+		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
+
+		if (rc == 0)
+			rc = cli_wait_vm(cli, vm, &condition, false, deadline_usec);
+		if (rc < 0) {
+			cli_tell(&cli->err);
+			cli->exit_code = CLI_FAILED;
+		}
+	}
+	if (condition.regex)
+		regfree(&regex);
+	return 0;
+}
+
+const struct verb verb_wait = {
+	.name = "wait",
+	.args = "NAME…",
+	.summary = "wait until virtual machines have come so far",
+	.text = "What shows in a file (a state, a lease, the console's log) is heard of at once. "
+		"What does not\n(an answer of the agent, ssh, a unit, a port) is asked for twice a "
+		"second. REGEX is an\nextended regular expression for a line of the console since "
+		"the start. One that is not\nup yet is waited for; one that ends while it is waited "
+		"for fails, and so does a unit that has failed.",
+	.options = options,
+	.min_names = 1,
+	.max_names = SIZE_MAX,
+	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
+	.run = run,
+};
