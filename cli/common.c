@@ -88,8 +88,8 @@ int cli_find_network(struct cli *cli, const char *name, const struct spec_networ
 	return not_found(cli, "network", name, &known);
 }
 
-int cli_connect(struct cli *cli, enum paths_kind kind, const char *name,
-		struct qmp_sync **ret_sync, struct error *err)
+int cli_connect(struct cli *cli, enum paths_kind kind, const char *name, struct qmp_sync **ret_sync,
+		struct error *err)
 {
 	const char *what = kind == PATHS_VM ? "vm" : "network";
 	int fd, rc;

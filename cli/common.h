@@ -31,8 +31,8 @@ int cli_find_network(struct cli *cli, const char *name, const struct spec_networ
 /* Connects to the control socket of a VM or network that is up; -ENOTCONN where it
  * is not. The error names the object. */
 struct qmp_sync;
-int cli_connect(struct cli *cli, enum paths_kind kind, const char *name,
-		struct qmp_sync **ret_sync, struct error *err);
+int cli_connect(struct cli *cli, enum paths_kind kind, const char *name, struct qmp_sync **ret_sync,
+		struct error *err);
 
 /* Runs one command on the control socket of a VM or network that is up;
  * -ENOTCONN where it is not. The error names the object. args is stolen. */

@@ -85,9 +85,9 @@ const struct verb verb_exec = {
 		"come as they are\nwritten, in a guest with a shell; standard input goes the other "
 		"way. What is written\npasses through files in the guest's /tmp, which only root may "
 		"read and which are gone with\nthe command. "
-		"Arguments are not quoted or read by a shell. An interrupt ends the command.\n\n"
+		"Arguments are not quoted or read by a shell. An interrupt ends the command.\n"
 		"In several guests it runs side by side, without standard input; each line has the "
-		"guest's\nname in front, and the highest exit status counts.\n\n"
+		"guest's\nname in front, and the highest exit status counts.\n"
 		"On Windows output comes when the command has ended, and `powershell SCRIPT` takes "
 		"any\nscript as it is, by -EncodedCommand. --user and --env are not supported "
 		"there.",

@@ -167,11 +167,14 @@ static void on_answer(json_t *result, const struct error *err, void *arg)
 	struct supervisor *s = r->s;
 
 	s->agent->asked = NULL;
+	/* The agent is at the next one while this one is told. */
+	if (!err)
+		send_next(s);
 	request_end(r, result, err);
 	if (err && err->code == ECONNRESET)
 		drop_connection(s->agent);
-	/* Of one that is being freed, or of a shutdown that goes first. */
-	if (!err || err->code != ECANCELED)
+	/* Not of one that is being freed, nor of a shutdown that goes first. */
+	if (err && err->code != ECANCELED)
 		send_next(s);
 }
 
