@@ -176,22 +176,41 @@ int cli_agent_close_file(struct cli_agent *a, json_int_t handle, struct error *e
 			      CLI_AGENT_MS, NULL, err);
 }
 
-int cli_agent_read_file(struct cli_agent *a, json_int_t handle, size_t most, char **ret_data,
-			size_t *ret_len, struct error *err)
+int cli_agent_begin_read(struct cli_agent *a, json_int_t handle, size_t most,
+			 struct qmp_sync_pending **ret_pending, struct error *err)
+{
+	json_t *call =
+		json_pack("{s:s s:i s:{s:I s:I}}", "command", "guest-file-read", "timeout-ms",
+			  CLI_AGENT_MS, "arguments", "handle", handle, "count", (json_int_t)most);
+
+	return call ? qmp_sync_begin(a->sync, "hv-agent", call, CLI_AGENT_MS + ANSWER_MS,
+				     ret_pending, err)
+		    : error_oom(err);
+}
+
+int cli_agent_finish_read(struct cli_agent *a, struct qmp_sync_pending *pending, size_t most,
+			  char **ret_data, size_t *ret_len, struct error *err)
 {
 	cleanup_json json_t *result = NULL;
-	int rc = cli_agent_call(a, "guest-file-read",
-				json_pack("{s:I s:I}", "handle", handle, "count", (json_int_t)most),
-				CLI_AGENT_MS, &result, err);
+	int rc = qmp_sync_finish(a->sync, pending, &result, err);
 
-	if (rc < 0)
-		return rc;
-	rc = take_bytes(result, "buf-b64", "guest-file-read", ret_data, ret_len, err);
+	if (rc == 0)
+		rc = take_bytes(result, "buf-b64", "guest-file-read", ret_data, ret_len, err);
 	if (rc == 0 && *ret_len > most) {
-		free(*ret_data);
+		free(steal_ptr(ret_data));
 		rc = nonsense(err, "guest-file-read");
 	}
 	return error_wrap_if(err, rc, "vm '%s'", a->name);
+}
+
+int cli_agent_read_file(struct cli_agent *a, json_int_t handle, size_t most, char **ret_data,
+			size_t *ret_len, struct error *err)
+{
+	struct qmp_sync_pending *pending;
+	int rc = cli_agent_begin_read(a, handle, most, &pending, err);
+
+	return rc < 0 ? error_wrap(err, rc, "vm '%s'", a->name)
+		      : cli_agent_finish_read(a, pending, most, ret_data, ret_len, err);
 }
 
 int cli_agent_write_file(struct cli_agent *a, json_int_t handle, const void *data, size_t len,

@@ -60,6 +60,13 @@ int cli_agent_close_file(struct cli_agent *a, json_int_t handle, struct error *e
 /* At most CLI_AGENT_READ_BYTES, which the caller frees; *ret_len 0 at the end. */
 int cli_agent_read_file(struct cli_agent *a, json_int_t handle, size_t most, char **ret_data,
 			size_t *ret_len, struct error *err);
+/* The same in two halves: the agent reads on while the last piece is dealt with. What was begun
+ * is finished. */
+struct qmp_sync_pending;
+int cli_agent_begin_read(struct cli_agent *a, json_int_t handle, size_t most,
+			 struct qmp_sync_pending **ret_pending, struct error *err);
+int cli_agent_finish_read(struct cli_agent *a, struct qmp_sync_pending *pending, size_t most,
+			  char **ret_data, size_t *ret_len, struct error *err);
 /* At most CLI_AGENT_WRITE_BYTES; flush: it is to be seen by others in the guest at once. */
 int cli_agent_write_file(struct cli_agent *a, json_int_t handle, const void *data, size_t len,
 			 bool flush, struct error *err);

@@ -214,20 +214,32 @@ static int copy_to_guest(struct copy *c, struct error *err)
 
 static int receive_all(struct copy *c, json_int_t handle, int fd, struct error *err)
 {
+	struct qmp_sync_pending *next = NULL;
 	size_t len = 1;
+	int rc = cli_agent_begin_read(&c->agent, handle, CLI_AGENT_READ_BYTES, &next, err);
 
-	while (len) {
+	while (rc == 0 && len) {
+		struct qmp_sync_pending *now = steal_ptr(&next);
 		cleanup_free char *data = NULL;
-		int rc = cli_agent_read_file(&c->agent, handle, CLI_AGENT_READ_BYTES, &data, &len,
-					     err);
+		int begun;
 
+		/* Two are under way: the guest is at one while the other one is read here. */
+		begun = cli_agent_begin_read(&c->agent, handle, CLI_AGENT_READ_BYTES, &next, err);
+		rc = cli_agent_finish_read(&c->agent, now, CLI_AGENT_READ_BYTES, &data, &len,
+					   begun < 0 ? NULL : err);
+		rc = begun < 0 ? begun : rc;
 		if (rc == 0 && len)
 			rc = file_write_all(fd, data, len, err);
-		if (rc < 0)
-			return rc;
-		count(c, data, len);
+		if (rc == 0)
+			count(c, data, len);
 	}
-	return 0;
+	if (next) {
+		cleanup_free char *beyond = NULL;
+
+		(void)cli_agent_finish_read(&c->agent, next, CLI_AGENT_READ_BYTES, &beyond, &len,
+					    NULL);
+	}
+	return rc;
 }
 
 /* Asks the guest for the checksum; one that cannot tell it is believed. */

@@ -15,6 +15,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_logs,
 	&verb_qmp,
 	&verb_events,
+	/* What happens in a guest. */
 	&verb_exec,
 	&verb_cp,
 	&verb_ssh,
@@ -26,6 +27,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_type,
 	&verb_key,
 	&verb_mouse,
+	/* The lab. */
 	&verb_run,
 	&verb_check,
 	&verb_plan,

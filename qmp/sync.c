@@ -12,45 +12,33 @@
 struct qmp_sync {
 	sd_event *event;
 	struct qmp_client *client;
-	bool done, closed;
+	bool closed;
+	struct error closed_by;
+};
+
+struct qmp_sync_pending {
+	bool done;
 	json_t *result;
 	struct error outcome;
 };
 
 static void on_reply(json_t *result, const char *class, const struct error *err, void *arg)
 {
-	struct qmp_sync *s = arg;
+	struct qmp_sync_pending *p = arg;
 
 	(void)class;
-	s->done = true;
-	s->outcome = err ? *err : (struct error)ERROR_INIT;
-	s->result = json_incref(result);
+	p->done = true;
+	p->outcome = err ? *err : (struct error)ERROR_INIT;
+	p->result = json_incref(result);
 }
 
+/* After every call was completed. */
 static void on_closed(const struct error *err, void *arg)
 {
 	struct qmp_sync *s = arg;
 
 	s->closed = true;
-	if (!s->done)
-		s->outcome = *err;
-}
-
-/* Spins until the call is done. */
-static int wait_done(struct qmp_sync *s, struct error *err)
-{
-	while (!s->done && !s->closed) {
-		int rc = sd_event_run(s->event, UINT64_MAX);
-
-		if (rc < 0)
-			return error_errno(err, -rc, "event loop");
-	}
-	if (s->outcome.code) {
-		if (err)
-			*err = s->outcome;
-		return -s->outcome.code;
-	}
-	return 0;
+	s->closed_by = *err;
 }
 
 int qmp_sync_open(int fd, struct qmp_sync **ret_sync, struct error *err)
@@ -84,26 +72,57 @@ void qmp_sync_close(struct qmp_sync *s)
 		return;
 	qmp_client_free(s->client);
 	sd_event_unref(s->event);
-	json_decref(s->result);
 	free(s);
+}
+
+int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
+		   struct qmp_sync_pending **ret_pending, struct error *err)
+{
+	struct qmp_sync_pending *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p) {
+		json_decref(args);
+		return error_oom(err);
+	}
+	rc = qmp_client_call(s->client, command, args, NULL, 0, timeout_ms, on_reply, p, err);
+	if (rc < 0) {
+		free(p);
+		return rc;
+	}
+	*ret_pending = p;
+	return 0;
+}
+
+int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret_result,
+		    struct error *err)
+{
+	int rc = 0;
+
+	while (!p->done && !s->closed) {
+		rc = sd_event_run(s->event, UINT64_MAX);
+		/* Its answer may come yet, and finds it there. */
+		if (rc < 0)
+			return error_errno(err, -rc, "event loop");
+	}
+	if (!p->done)
+		p->outcome = s->closed_by;
+	if (p->outcome.code && err)
+		*err = p->outcome;
+	rc = -p->outcome.code;
+	if (rc == 0 && ret_result)
+		*ret_result = p->result;
+	else
+		json_decref(p->result);
+	free(p);
+	return rc;
 }
 
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err)
 {
-	int rc;
+	struct qmp_sync_pending *p;
+	int rc = qmp_sync_begin(s, command, args, timeout_ms, &p, err);
 
-	s->done = false;
-	json_decref(s->result);
-	s->result = NULL;
-	s->outcome = (struct error)ERROR_INIT;
-	rc = qmp_client_call(s->client, command, args, NULL, 0, timeout_ms, on_reply, s, err);
-	if (rc < 0)
-		return rc;
-	rc = wait_done(s, err);
-	if (rc == 0 && ret_result) {
-		*ret_result = s->result;
-		s->result = NULL;
-	}
-	return rc;
+	return rc < 0 ? rc : qmp_sync_finish(s, p, ret_result, err);
 }

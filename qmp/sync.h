@@ -21,4 +21,13 @@ void qmp_sync_close(struct qmp_sync *s); /* accepts NULL */
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err);
 
+/* The same in two halves, so that something else is done while the peer is at it. What was
+ * begun is finished, whatever happened meanwhile; that waits and frees it. Several at a time are
+ * answered in the order of the peer and finished in any. */
+struct qmp_sync_pending;
+int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
+		   struct qmp_sync_pending **ret_pending, struct error *err);
+int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *pending, json_t **ret_result,
+		    struct error *err);
+
 #endif
