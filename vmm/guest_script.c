@@ -44,7 +44,7 @@ static const char linux_script[] =
 	"if [ -n \"$u\" ]; then\n"
 	"\teval HOME=~$u USER=$u LOGNAME=$u\n"
 	"\tif command -v runuser >/dev/null; then set -- runuser -u \"$u\" -- \"$@\"\n"
-	"\telse set -- su -p -s /bin/sh -c 'exec \"$0\" \"$@\"' \"$u\" \"$@\"; fi\n"
+	"\telse set -- su -p -s /bin/sh -c 'exec \"$0\" \"$@\"' -- \"$u\" \"$@\"; fi\n"
 	"fi\n"
 	"k=\n"
 	"trap 'k=1; kill -TERM $c' TERM\n"
