@@ -13,6 +13,13 @@ const char *str_after(const char *s, const char *prefix)
 	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+void str_free_secret(char *s)
+{
+	if (s)
+		explicit_bzero(s, strlen(s));
+	free(s);
+}
+
 char *str_vprintf(const char *fmt, va_list ap)
 {
 	char *s;

@@ -27,6 +27,10 @@ const char *str_after(const char *s, const char *prefix);
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *str_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
+/* Frees a string that is nobody else's to know, and leaves no copy of it. Accepts
+ * NULL. */
+void str_free_secret(char *s);
+
 /* Formats into buf; false where it did not fit (buf then holds what fits). */
 bool str_format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

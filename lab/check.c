@@ -229,6 +229,11 @@ static void check_pair(const struct spec_vm *vm, const struct spec_vm *other,
 	if (str_eq(vm->uuid, other->uuid))
 		lab_fault_add(faults, &vm->where, "vm '%s': uuid %s is that of vm '%s' too",
 			      vm->name, vm->uuid, other->name);
+	if (vm->vsock_cid && vm->vsock_cid == other->vsock_cid)
+		lab_fault_add(faults, &vm->where,
+			      "vm '%s': vsock: context id %u is that of vm '%s' too; give one of "
+			      "them another",
+			      vm->name, vm->vsock_cid, other->name);
 	if (strcasecmp(vm->name, other->name) == 0)
 		lab_fault_add(faults, &vm->where,
 			      "vm '%s': its name differs from '%s' in case only; host names do not",

@@ -207,6 +207,8 @@ static void vm_clear(struct spec_vm *vm)
 	lab_cdroms_free(vm);
 	lab_nics_free(vm);
 	lab_after_free(vm);
+	lab_credentials_free(vm);
+	lab_oem_strings_free(vm);
 	free(vm->name);
 	free(vm->profile);
 	free(vm->cpu);

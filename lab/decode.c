@@ -72,6 +72,10 @@ void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struc
 		else if (row->type == LAB_TYPE_LIMITS)
 			lab_decode_limits(d, row, map->items[i],
 					  (struct spec_limits *)((char *)into + row->offset));
+		else if (row->type == LAB_TYPE_CREDENTIALS)
+			lab_decode_credentials(d, row, map->items[i], into);
+		else if (row->type == LAB_TYPE_STRINGS)
+			lab_decode_strings(d, row, map->items[i], into);
 		else if (row->type >= LAB_TYPE_DISKS)
 			lab_decode_list(d, row, map->items[i], into);
 		else

@@ -39,6 +39,12 @@ void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
 void lab_decode_list(struct lab_decoder *d, const struct lab_schema_row *row,
 		     const struct lab_node *value, struct spec_vm *vm);
 
+/* lab/credentials.c: credentials and OEM strings of a VM. */
+void lab_decode_credentials(struct lab_decoder *d, const struct lab_schema_row *row,
+			    const struct lab_node *value, struct spec_vm *vm);
+void lab_decode_strings(struct lab_decoder *d, const struct lab_schema_row *row,
+			const struct lab_node *value, struct spec_vm *vm);
+
 /* lab/limits.c: the limits of a VM, over none: a profile's are replaced. */
 void lab_decode_limits(struct lab_decoder *d, const struct lab_schema_row *row,
 		       const struct lab_node *value, struct spec_limits *limits);
@@ -48,5 +54,7 @@ void lab_disks_free(struct spec_vm *vm);
 void lab_cdroms_free(struct spec_vm *vm);
 void lab_nics_free(struct spec_vm *vm);
 void lab_after_free(struct spec_vm *vm);
+void lab_credentials_free(struct spec_vm *vm);
+void lab_oem_strings_free(struct spec_vm *vm);
 
 #endif

@@ -22,6 +22,17 @@ void lab_derive_network(struct spec_network *net)
 	memcpy(net->mac + 3, derived, 3);
 }
 
+/* In the upper half of what is signed: low numbers are those that people give. */
+static uint32_t derive_cid(const uuid_t own)
+{
+	static const char name[] = "vsock";
+	uuid_t derived;
+
+	uuid_generate_sha1(derived, own, name, strlen(name));
+	return 0x40000000U | (uint32_t)(derived[0] & 0x3f) << 24 | (uint32_t)derived[1] << 16 |
+	       (uint32_t)derived[2] << 8 | derived[3];
+}
+
 int lab_derive_vm(struct spec_vm *vm)
 {
 	uuid_t own;
@@ -46,5 +57,7 @@ int lab_derive_vm(struct spec_vm *vm)
 		vm->nics[i].mac[2] = 0x00;
 		memcpy(vm->nics[i].mac + 3, derived, 3);
 	}
+	if (vm->vsock == SPEC_VSOCK_AUTO)
+		vm->vsock_cid = derive_cid(own);
 	return 0;
 }

@@ -3,7 +3,8 @@
  * Private to lab/: what follows from a VM's name. A uuid that is not given is
  * the version 5 UUID of the name in hvup's own name space; a MAC that is not
  * given is 52:54:00 and the first three bytes of the version 5 UUID of "nic0",
- * "nic1" … in the VM's uuid. So the same configuration gives the same machine
+ * "nic1" … in the VM's uuid. A vsock context id comes
+ * from "vsock" there. So the same configuration gives the same machine
  * on every host.
  */
 #ifndef HV_LAB_DERIVE_H

@@ -22,7 +22,12 @@ static int add_file(struct lab_config *c, const char *path, struct error *err)
 	int rc;
 
 	rc = file_read(AT_FDCWD, path, FILE_BYTES_MAX, &text, &len, err);
-	return rc < 0 ? rc : lab_config_add(c, path, text, len, err);
+	if (rc < 0)
+		return rc;
+	rc = lab_config_add(c, path, text, len, err);
+	/* It may hold secrets. */
+	explicit_bzero(text, len);
+	return rc;
 }
 
 static int by_bytes(const void *a, const void *b)

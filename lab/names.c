@@ -77,6 +77,13 @@ const char *const lab_jail_words[] = {
 };
 static_assert(ARRAY_SIZE(lab_jail_words) == SPEC_JAIL_COUNT + 1, "a word each");
 
+const char *const lab_credential_from_words[] = {
+	[SPEC_CREDENTIAL_FROM_UNIT] = "unit",
+	NULL,
+};
+static_assert(ARRAY_SIZE(lab_credential_from_words) == SPEC_CREDENTIAL_FROM_COUNT + 1,
+	      "a word each");
+
 const char *spec_firmware_name(enum spec_firmware v)
 {
 	return lab_firmware_words[v];

@@ -9,6 +9,7 @@ extern const char *const lab_firmware_words[],
 						  *const lab_format_words[],
 							  *const lab_nic_words[],
 								  *const lab_display_words[];
-extern const char *const lab_restart_words[], *const lab_jail_words[];
+extern const char *const lab_restart_words[], *const lab_jail_words[],
+						      *const lab_credential_from_words[];
 
 #endif

@@ -33,7 +33,8 @@ void lab_node_free(struct lab_node *node)
 	}
 	free(node->keys);
 	free(node->items);
-	free(node->text);
+	/* It may be a secret. */
+	str_free_secret(node->text);
 	free(node);
 }
 

@@ -12,7 +12,7 @@ static const char *const section_names[] = {
 	[LAB_SECTION_NETWORK] = "networks", [LAB_SECTION_POOL] = "pools",
 	[LAB_SECTION_VM] = "vms",           [LAB_SECTION_DISK] = "disks",
 	[LAB_SECTION_CDROM] = "cdroms",     [LAB_SECTION_NIC] = "nics",
-	[LAB_SECTION_LIMITS] = "limits",
+	[LAB_SECTION_LIMITS] = "limits",    [LAB_SECTION_CREDENTIAL] = "credentials",
 };
 static_assert(ARRAY_SIZE(section_names) == LAB_SECTION_COUNT, "a name each");
 
@@ -35,11 +35,14 @@ static const char *const type_names[] = {
 	[LAB_TYPE_NETWORK] = "name of a network",
 	[LAB_TYPE_PROFILE] = "name of a profile",
 	[LAB_TYPE_VOLUME] = "POOL/FILE",
+	[LAB_TYPE_VSOCK] = "no, auto or number",
 	[LAB_TYPE_DISKS] = "list",
 	[LAB_TYPE_CDROMS] = "list",
 	[LAB_TYPE_NICS] = "list",
 	[LAB_TYPE_LIMITS] = "map",
 	[LAB_TYPE_AFTER] = "list of names",
+	[LAB_TYPE_CREDENTIALS] = "map",
+	[LAB_TYPE_STRINGS] = "list of text",
 };
 static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 
@@ -70,6 +73,11 @@ static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 #define LIMITS(k, t, member, ...)                                                           \
 	{                                                                                   \
 		LAB_SECTION_LIMITS, k, t, offsetof(struct spec_limits, member), __VA_ARGS__ \
+	}
+#define CREDENTIAL(k, t, member, ...)                                                   \
+	{                                                                               \
+		LAB_SECTION_CREDENTIAL, k, t, offsetof(struct spec_credential, member), \
+			__VA_ARGS__                                                     \
 	}
 
 static const struct lab_schema_row rows[] = {
@@ -138,6 +146,15 @@ static const struct lab_schema_row rows[] = {
 		   "`require` refuses to start it where one is missing."),
 	VM("limits", LAB_TYPE_LIMITS, limits, .default_note = "no limits",
 	   .help = "What the machine's processes may use of the host together."),
+	VM("credentials", LAB_TYPE_CREDENTIALS, credentials,
+	   .help = "Secrets for the guest, by name, of at most 1M together; systemd in the guest "
+		   "hands them to its services."),
+	VM("oem-strings", LAB_TYPE_STRINGS, oem_strings,
+	   .help = "OEM strings (SMBIOS type 11) for whatever in the guest reads them."),
+	VM("vsock", LAB_TYPE_VSOCK, vsock, .default_text = "no",
+	   .help = "A socket between host and guest without a network: `auto` gives one with a "
+		   "context id derived from the uuid where the host has vhost-vsock, a number from "
+		   "3 to 4294967294 is the context id."),
 	VM("stop_timeout", LAB_TYPE_UINT, stop_timeout_s, .min = 1, .max = 86400,
 	   .default_text = "90",
 	   .help = "Seconds that the guest has to shut down when its supervisor is asked to end, as "
@@ -181,6 +198,16 @@ static const struct lab_schema_row rows[] = {
 		       "below its disks."),
 	LIMITS("pids", LAB_TYPE_UINT, pids, .min = 16, .max = 4194304,
 	       .help = "Threads and processes, at least 80 and one for each virtual CPU."),
+
+	CREDENTIAL("file", LAB_TYPE_PATH, file,
+		   .help = "A file whose contents are the value, read at each start."),
+	CREDENTIAL("text", LAB_TYPE_TEXT, text,
+		   .help = "The value itself, for what whoever reads the configuration may know."),
+	CREDENTIAL("from", LAB_TYPE_ENUM, from, .words = lab_credential_from_words,
+		   .help = "`unit` takes the credential of this name that the machine's own unit "
+			   "got from systemd, or its `hv.NAME`."),
+	CREDENTIAL("encrypted", LAB_TYPE_PATH, encrypted,
+		   .help = "A file that `systemd-creds encrypt` made for this name and host."),
 };
 
 const struct lab_schema_row *lab_schema_rows(size_t *ret_n)

@@ -19,6 +19,7 @@ enum lab_section {
 	LAB_SECTION_CDROM, /* an entry of cdroms */
 	LAB_SECTION_NIC, /* an entry of nics */
 	LAB_SECTION_LIMITS, /* limits of a VM */
+	LAB_SECTION_CREDENTIAL, /* an entry of credentials */
 	LAB_SECTION_COUNT
 };
 
@@ -41,11 +42,14 @@ enum lab_type {
 	LAB_TYPE_NETWORK, /* the name of one */
 	LAB_TYPE_PROFILE,
 	LAB_TYPE_VOLUME, /* POOL/FILE */
+	LAB_TYPE_VSOCK, /* no, auto or a context id */
 	LAB_TYPE_DISKS, /* lists of sections */
 	LAB_TYPE_CDROMS,
 	LAB_TYPE_NICS,
 	LAB_TYPE_LIMITS, /* one section */
 	LAB_TYPE_AFTER, /* a list of names of VMs */
+	LAB_TYPE_CREDENTIALS, /* a map of sections */
+	LAB_TYPE_STRINGS, /* a list of text */
 	LAB_TYPE_COUNT
 };
 

@@ -49,6 +49,24 @@ enum spec_jail {
 	SPEC_JAIL_COUNT
 };
 
+/* Where a credential's value comes from. */
+enum spec_credential_source {
+	SPEC_CREDENTIAL_FILE,
+	SPEC_CREDENTIAL_TEXT,
+	SPEC_CREDENTIAL_UNIT, /* of the supervisor's unit: $CREDENTIALS_DIRECTORY */
+	SPEC_CREDENTIAL_ENCRYPTED, /* a file by systemd-creds */
+	SPEC_CREDENTIAL_SOURCE_COUNT
+};
+enum spec_credential_from { SPEC_CREDENTIAL_FROM_UNIT, SPEC_CREDENTIAL_FROM_COUNT };
+enum spec_vsock {
+	SPEC_VSOCK_NO, /* "no", the default */
+	SPEC_VSOCK_AUTO, /* "auto": where the host has vhost-vsock */
+	SPEC_VSOCK_CID, /* a number: the host has to have it */
+};
+
+/* As systemd bounds one, and all of them together. */
+enum { SPEC_CREDENTIAL_BYTES_MAX = 1024 * 1024, SPEC_CREDENTIAL_NAME_MAX = 64 };
+
 const char *spec_firmware_name(enum spec_firmware v);
 const char *spec_clock_name(enum spec_clock v);
 const char *spec_accel_name(enum spec_accel v);
@@ -120,6 +138,16 @@ struct spec_limits {
 	struct spec_where memory_max_where, pids_where; /* of the values */
 };
 
+/* A secret for the guest. Values are read where the machine starts. */
+struct spec_credential {
+	struct spec_where where;
+	char *name;
+	enum spec_credential_source source;
+	char *file, *encrypted; /* absolute; NULL unless they are the source, as is text */
+	char *text; /* a secret, if an open one: wiped when it is freed */
+	enum spec_credential_from from;
+};
+
 /* A machine that another one comes after. */
 struct spec_after {
 	struct spec_where where;
@@ -153,6 +181,12 @@ struct spec_vm {
 	enum spec_restart restart;
 	enum spec_jail jail;
 	struct spec_limits limits;
+	struct spec_credential *credentials;
+	size_t n_credentials;
+	char **oem_strings;
+	size_t n_oem_strings;
+	enum spec_vsock vsock;
+	uint32_t vsock_cid; /* given, or derived from the uuid; 0: no vsock */
 	struct spec_disk *disks;
 	size_t n_disks;
 	struct spec_cdrom *cdroms;

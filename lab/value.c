@@ -423,6 +423,27 @@ static void take_volume(struct lab_decoder *d, const struct lab_schema_row *row,
 	d->failed = d->failed || !disk->path;
 }
 
+static void take_vsock(struct lab_decoder *d, const struct lab_schema_row *row,
+		       const struct lab_node *value, void *field)
+{
+	struct spec_vm *vm = (struct spec_vm *)((char *)field - offsetof(struct spec_vm, vsock));
+	uint64_t cid = 0;
+
+	/* 0 to 2 are the hypervisor, the loopback and the host. */
+	if (str_eq(value->text, "no"))
+		vm->vsock = SPEC_VSOCK_NO;
+	else if (str_eq(value->text, "auto"))
+		vm->vsock = SPEC_VSOCK_AUTO;
+	else if (str_parse_u64(value->text, UINT32_MAX - 1, &cid) && cid >= 3)
+		vm->vsock = SPEC_VSOCK_CID;
+	else
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is neither no, auto nor a context id from 3 to "
+				  "4294967294",
+				  row->key, value->text);
+	vm->vsock_cid = (uint32_t)cid;
+}
+
 static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_TEXT] = take_text,       [LAB_TYPE_WORD] = take_word,
 	[LAB_TYPE_PATH] = take_path,       [LAB_TYPE_BOOL] = take_bool,
@@ -433,6 +454,7 @@ static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_UUID] = take_uuid,       [LAB_TYPE_DOMAIN] = take_domain,
 	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
 	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
+	[LAB_TYPE_VSOCK] = take_vsock,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
