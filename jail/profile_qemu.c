@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <linux/vhost.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -48,6 +49,7 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_STEADY, "recvmsg", "the same; descriptors for live changes"),
 	ROW(JAIL_STEADY, "accept4", "a new supervisor connects to monitor, console, agent"),
 	ROW(JAIL_STEADY, "getsockname", "whoever was accepted"),
+	ROW(JAIL_STEADY, "getpeername", "the TPM's channel, a VNC client that is handed over"),
 	ROW(JAIL_STEADY, "getsockopt", "what kind of socket a descriptor is"),
 	ROW_MARGIN(JAIL_STEADY, "shutdown", "a VNC client or a migration that ends"),
 
@@ -100,6 +102,23 @@ static const struct jail_row rows[] = {
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNGETFEATURES, "what a TAP can do"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, FIONREAD, "bytes that wait in a socket"),
 
+	/* vsock: what a driver in the guest sets up goes to the kernel. */
+	ROW_IF_MARGIN(JAIL_START, "ioctl", 1, VHOST_SET_OWNER, "the device is made"),
+	ROW_IF_MARGIN(JAIL_START, "ioctl", 1, VHOST_GET_FEATURES, "the device is made"),
+	ROW_IF_MARGIN(JAIL_START, "ioctl", 1, VHOST_GET_BACKEND_FEATURES, "the device is made"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_BACKEND_FEATURES, "the device is made"),
+	ROW_IF_MARGIN(JAIL_START, "ioctl", 1, VHOST_VSOCK_SET_GUEST_CID, "its context id"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_FEATURES, "what the driver takes"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_MEM_TABLE, "where the memory lies"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_NUM, "a queue's size"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_ADDR, "a queue's place"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_BASE, "a queue's position"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_GET_VRING_BASE, "a queue that stops"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_KICK, "a queue's notifications"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_CALL, "a queue's interrupts"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_SET_VRING_ERR, "a queue's errors"),
+	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, VHOST_VSOCK_SET_RUNNING, "it starts and stops"),
+
 	/* Images on block devices. */
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKGETSIZE64, "size of a block device"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKSSZGET, "sectors of a block device"),
@@ -148,7 +167,6 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_START, "epoll_create1", "many descriptors at once"),
 	ROW(JAIL_REFUSED, "epoll_ctl", "QEMU goes on with ppoll"),
 	ROW(JAIL_START, "listen", "monitor, console, agent"),
-	ROW(JAIL_START, "getpeername", "the TPM's channel"),
 	ROW(JAIL_START, "setsockopt", "the TPM's channel"),
 	ROW(JAIL_START, "socketpair", "the TPM's data channel"),
 	ROW_IN_VAIN("unlink", "sockets at the end; they are hv's"),

@@ -28,7 +28,7 @@ struct error;
  */
 enum { JAIL_UID_FIRST = 1950000000, JAIL_UID_COUNT = 65536 };
 
-enum { JAIL_CAPS_MAX = 8, JAIL_BINDS_MAX = 48 };
+enum { JAIL_CAPS_MAX = 8, JAIL_BINDS_MAX = 128 };
 
 /* The one variable in the environment of what is started here. */
 #define JAIL_MARK "HV_OWNER"

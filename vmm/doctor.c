@@ -79,6 +79,16 @@ static void examine_kvm(json_t *list, const struct host *host)
 		    "modprobe kvm_intel || modprobe kvm_amd");
 }
 
+static void examine_vsock(json_t *list, const struct host *host)
+{
+	if (host->vsock)
+		add(list, "vsock", "ok", "/dev/vhost-vsock opens", NULL);
+	else
+		add(list, "vsock", "note",
+		    "/dev/vhost-vsock does not open: machines with vsock: auto go without",
+		    "modprobe vhost_vsock");
+}
+
 static void examine_root(json_t *list, const struct host *host)
 {
 	if (host->root)
@@ -166,6 +176,7 @@ int doctor_examine(const struct paths *paths, json_t **ret_list, struct error *e
 		add(list, "tun", "ok", "/dev/net/tun", NULL);
 	else
 		add(list, "tun", "missing", "/dev/net/tun is not there", "modprobe tun");
+	examine_vsock(list, &host);
 	examine_nft(list, &host);
 	examine_jail(list);
 	examine_folder(list, "state", paths->state);

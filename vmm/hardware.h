@@ -8,7 +8,7 @@
  * The root bus of the q35 machine:
  *   0x01 display   0x02 USB   0x03 virtio-serial   0x04 random numbers
  *   0x05 SCSI controller      0x06 to 0x1b NICs, virtio and NVMe disks
- *   0x1c spare root ports for hotplug              0x1f chipset, SATA
+ *   0x1c spare root ports for hotplug   0x1d vsock   0x1f chipset, SATA
  */
 #ifndef HV_VMM_HARDWARE_H
 #define HV_VMM_HARDWARE_H
@@ -27,6 +27,7 @@ enum {
 	HARDWARE_SLOT_FIRST = 0x06,
 	HARDWARE_SLOT_LAST = 0x1b,
 	HARDWARE_SLOT_PORTS = 0x1c,
+	HARDWARE_SLOT_VSOCK = 0x1d,
 	HARDWARE_SPARE_PORTS = 4,
 	HARDWARE_SATA_PORTS = 6,
 	HARDWARE_SCSI_LUNS = 64,

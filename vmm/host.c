@@ -74,6 +74,13 @@ static void probe_kvm(struct host *host)
 	host->hyperv = fd >= 0 && kvm_has_hyperv(fd);
 }
 
+static bool device_opens(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
 void host_probe(struct host *ret_host)
 {
 	struct host host = {0};
@@ -85,6 +92,7 @@ void host_probe(struct host *ret_host)
 	host.dnsmasq = file_find_program("dnsmasq");
 	host.root = geteuid() == 0;
 	host.tun = access("/dev/net/tun", F_OK) == 0;
+	host.vsock = device_opens("/dev/vhost-vsock");
 	probe_kvm(&host);
 	if (sysinfo(&info) == 0)
 		host.memory_bytes = (uint64_t)info.totalram * info.mem_unit;

@@ -10,6 +10,7 @@
 struct host {
 	char *qemu, *qemu_img, *swtpm, *dnsmasq; /* absolute paths; NULL: not installed */
 	bool root;
+	bool vsock; /* /dev/vhost-vsock opens */
 	bool tun; /* /dev/net/tun is there */
 	bool kvm_device; /* /dev/kvm opens */
 	bool hyperv; /* and its KVM has what Hyper-V enlightenments need */

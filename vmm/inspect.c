@@ -194,6 +194,16 @@ static int check_file(const char *key, const char *path, struct error *err)
 	return 0;
 }
 
+static int check_credential(const struct spec_credential *credential, struct error *err)
+{
+	int rc;
+
+	rc = check_file("file", credential->file, err);
+	if (rc == 0)
+		rc = check_file("encrypted", credential->encrypted, err);
+	return error_wrap_if(err, rc, "credential '%s'", credential->name);
+}
+
 int inspect_firmware(const struct spec_vm *vm, const char *machine,
 		     struct firmware_found *ret_found, struct error *err)
 {
@@ -232,6 +242,13 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 		rc = check_file("kernel", vm->kernel, err);
 	if (rc == 0)
 		rc = check_file("initrd", vm->initrd, err);
+	for (size_t i = 0; rc == 0 && i < vm->n_credentials; i++)
+		rc = check_credential(&vm->credentials[i], err);
+	if (rc == 0 && vm->vsock == SPEC_VSOCK_CID && !host->vsock)
+		rc = error_set(err, ENODEV,
+			       "vsock: %u, but /dev/vhost-vsock does not open (modprobe "
+			       "vhost_vsock, or say vsock: auto)",
+			       vm->vsock_cid);
 	return rc;
 }
 

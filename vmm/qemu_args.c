@@ -141,6 +141,32 @@ static void add_firmware(struct strv *argv, const struct qemu_inputs *in)
 	}
 }
 
+static void add_tables(struct strv *argv, const struct qemu_inputs *in)
+{
+	for (size_t i = 0; i < in->n_tables; i++) {
+		const char *fw_cfg = in->tables[i].fw_cfg;
+
+		strv_add(argv, *fw_cfg ? "-fw_cfg" : "-smbios");
+		if (*fw_cfg)
+			strv_addf(argv, "name=%s,file=" QEMU_TABLE, fw_cfg, i);
+		else
+			strv_addf(argv, "type=11,path=" QEMU_TABLE, i);
+	}
+}
+
+static void add_vsock(struct strv *argv, const struct qemu_inputs *in)
+{
+	char fd[16];
+
+	if (in->fds.vsock < 0)
+		return;
+	(void)str_format(fd, sizeof(fd), "%d", in->fds.vsock);
+	add_pci(argv,
+		json_pack("{s:s s:s s:I s:s}", "driver", "vhost-vsock-pci", "id", "vsock0",
+			  "guest-cid", (json_int_t)in->vm->vsock_cid, "vhostfd", fd),
+		HARDWARE_SLOT_VSOCK);
+}
+
 static void add_channels(struct strv *argv, const struct qemu_inputs *in)
 {
 	add_chardev(argv, "monitor", in->fds.monitor, -1);
@@ -299,8 +325,10 @@ void qemu_args_build(const struct qemu_inputs *in, const char *program, struct s
 	strv_add(ret_argv, program);
 	add_machine(ret_argv, in);
 	add_firmware(ret_argv, in);
+	add_tables(ret_argv, in);
 	add_channels(ret_argv, in);
 	add_display(ret_argv, in);
 	add_storage(ret_argv, in);
 	add_nics(ret_argv, in);
+	add_vsock(ret_argv, in);
 }

@@ -22,7 +22,19 @@ struct qemu_fds {
 	int agent; /* listening */
 	int tpm; /* swtpm's control channel */
 	int code, vars; /* firmware, NVRAM */
+	int vsock; /* /dev/vhost-vsock */
 	int *disks, *cdroms, *taps; /* as many as the spec has */
+};
+
+/* Where the contents of table i lie in its jail. */
+#define QEMU_TABLE "/tables/%zu"
+
+enum { QEMU_TABLE_NAME_MAX = 56 }; /* of a file of fw_cfg, with its NUL */
+
+/* Text for the guest that stands in a file, for a command line can be read by anybody. */
+struct qemu_table {
+	/* The file of fw_cfg that it becomes; "": an OEM string of SMBIOS. */
+	char fw_cfg[QEMU_TABLE_NAME_MAX];
 };
 
 struct qemu_inputs {
@@ -32,6 +44,8 @@ struct qemu_inputs {
 	bool hyperv; /* enlightenments: asked for, and this host's KVM has them */
 	bool smm; /* the firmware needs SMM and secure pflash */
 	bool code_qcow2; /* format of the firmware's code; NVRAM is qcow2 always */
+	const struct qemu_table *tables;
+	size_t n_tables;
 	struct qemu_fds fds;
 };
 

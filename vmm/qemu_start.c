@@ -161,6 +161,20 @@ static int bind_boot_file(struct jail_binds *binds, int fd, const char *target, 
 	return 0;
 }
 
+/* In the jail's own root, which is memory that nobody else sees. */
+static int bind_table(struct jail_binds *binds, int fd, size_t i, struct error *err)
+{
+	char *path = str_printf(QEMU_TABLE, i);
+
+	if (!path)
+		return error_oom(err);
+	strv_take(&binds->paths, path);
+	if (binds->paths.failed)
+		return error_oom(err);
+	jail_binds_add(binds, &(struct jail_bind){.fd = fd, .target = path, .copy = true});
+	return 0;
+}
+
 static int bind_files(const struct resources *r, struct jail_binds *binds, struct error *err)
 {
 	/* ROMs, of which some lie in folders of their own packages. */
@@ -183,6 +197,8 @@ static int bind_files(const struct resources *r, struct jail_binds *binds, struc
 		rc = bind_boot_file(binds, r->kernel_fd, QEMU_KERNEL, err);
 	if (rc == 0)
 		rc = bind_boot_file(binds, r->initrd_fd, QEMU_INITRD, err);
+	for (size_t i = 0; rc == 0 && i < r->tables.n; i++)
+		rc = bind_table(binds, r->tables.fds[i], i, err);
 	return rc;
 }
 
@@ -256,6 +272,8 @@ int qemu_start(struct resources *r, struct error *err)
 		.hyperv = r->kvm && vm->hyperv && r->host->hyperv,
 		.smm = r->firmware.smm,
 		.code_qcow2 = r->firmware.code_qcow2,
+		.tables = r->tables.v,
+		.n_tables = r->tables.n,
 		.fds =
 			{
 				.monitor = map_add(&map, r->monitor_fd),
@@ -265,6 +283,7 @@ int qemu_start(struct resources *r, struct error *err)
 				.tpm = map_add(&map, r->tpm_fd),
 				.code = map_add(&map, r->code_fd),
 				.vars = map_add(&map, r->vars_fd),
+				.vsock = map_add(&map, r->vsock_fd),
 				.disks = numbers,
 				.cdroms = numbers + vm->n_disks,
 				.taps = numbers + vm->n_disks + vm->n_cdroms,

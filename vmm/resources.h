@@ -20,6 +20,7 @@
 #include "vmm/hardware.h"
 #include "vmm/host.h"
 #include "vmm/pins.h"
+#include "vmm/tables.h"
 
 #include <jansson.h>
 #include <net/if.h>
@@ -46,6 +47,7 @@ struct resources {
 	json_t *jail_started; /* as of vmm/jail_status.h */
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
+	bool has_vsock;
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	/* Where their calls of the start wait for an answer; -1: nothing waits. */
 	int qemu_listener, swtpm_listener;
@@ -58,6 +60,8 @@ struct resources {
 
 	/* Only until QEMU has them. */
 	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd, swtpm_fd;
+	int vsock_fd;
+	struct tables tables; /* credentials and OEM strings */
 	int code_fd, vars_fd, kernel_fd, initrd_fd;
 	int *disk_fds, *cdrom_fds, *tap_fds;
 };

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "disk/volume.h"
 #include "vmm/inspect.h"
@@ -18,7 +19,7 @@
 void resources_files_init(struct resources *r)
 {
 	r->monitor_fd = r->serial_fd = r->agent_fd = r->serial_log_fd = -1;
-	r->tpm_fd = r->swtpm_fd = -1;
+	r->tpm_fd = r->swtpm_fd = r->vsock_fd = -1;
 	r->code_fd = r->vars_fd = r->kernel_fd = r->initrd_fd = -1;
 }
 
@@ -154,6 +155,23 @@ static int connect_tpm(struct resources *r, struct error *err)
 	return rc;
 }
 
+static int open_vsock(struct resources *r, struct error *err)
+{
+	const struct spec_vm *vm = r->vm;
+
+	if (!vm->vsock_cid)
+		return 0;
+	r->vsock_fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
+	r->has_vsock = r->vsock_fd >= 0;
+	if (r->has_vsock)
+		return 0;
+	if (vm->vsock != SPEC_VSOCK_AUTO)
+		return error_errno(err, errno, "vsock: '/dev/vhost-vsock'");
+	log_warning("vm '%s': this host has no vhost-vsock (%s): the guest goes without", vm->name,
+		    strerror(errno));
+	return 0;
+}
+
 int resources_files_open(struct resources *r, struct error *err)
 {
 	int rc;
@@ -177,6 +195,10 @@ int resources_files_open(struct resources *r, struct error *err)
 		rc = open_console_log(r, err);
 	if (rc == 0)
 		rc = connect_tpm(r, err);
+	if (rc == 0)
+		rc = open_vsock(r, err);
+	if (rc == 0)
+		rc = tables_read(r->vm, &r->tables, err);
 	return rc;
 }
 
@@ -193,6 +215,8 @@ void resources_files_close(struct resources *r)
 	close_fd(&r->agent_fd);
 	close_fd(&r->serial_log_fd);
 	close_fd(&r->tpm_fd);
+	close_fd(&r->vsock_fd);
+	tables_free(&r->tables);
 	close_fd(&r->code_fd);
 	close_fd(&r->vars_fd);
 	close_fd(&r->kernel_fd);

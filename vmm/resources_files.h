@@ -9,9 +9,9 @@ struct resources;
 /* Sets every descriptor to -1. */
 void resources_files_init(struct resources *r);
 
-/* Opens images, CDs, firmware, NVRAM, kernel, the console log, and listens for
- * monitor, serial console and agent in the run folder. On failure some may be
- * open: resources_files_close(). */
+/* Opens images, CDs, firmware, NVRAM, kernel, the console log, the vsock, reads credentials, and
+ * listens for monitor, serial console and agent in the run folder. On failure some may be open:
+ * resources_files_close(). */
 int resources_files_open(struct resources *r, struct error *err);
 
 /* Closes what is open; the arrays stay. */

@@ -65,14 +65,14 @@ static json_t *describe_cdroms(const struct spec_vm *vm)
 static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
 {
 	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
-			 "s:n s:n s:n s:n s:n s:n}",
+			 "s:n s:n s:n s:n s:n s:n s:n}",
 			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
 			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
 			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
 			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
 			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
 			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
-			 "keeper", "jail_at_start", "error");
+			 "keeper", "jail_at_start", "vsock", "error");
 }
 
 json_t *vm_status_running(const struct vm_status_facts *f)
@@ -95,6 +95,9 @@ json_t *vm_status_running(const struct vm_status_facts *f)
 	(void)json_object_set_new(status, "swtpm", adopt_describe(&r->swtpm));
 	(void)json_object_set_new(status, "supervisor", adopt_describe(f->supervisor));
 	(void)json_object_set_new(status, "keeper", adopt_describe(&self));
+	if (r->has_vsock)
+		(void)json_object_set_new(status, "vsock",
+					  json_integer((json_int_t)r->vm->vsock_cid));
 	if (r->jail_started)
 		(void)json_object_set(status, "jail_at_start", r->jail_started);
 	return status;

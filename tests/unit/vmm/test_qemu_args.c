@@ -59,6 +59,7 @@ static void machine_init(struct machine *m, const char *name)
 				.tpm = -1,
 				.code = -1,
 				.vars = -1,
+				.vsock = -1,
 			},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(m->nics); i++)
@@ -220,6 +221,33 @@ static void test_all_buses(void **state)
 	expect_machine("all-buses.argv", &m);
 }
 
+/* Neither a name nor a value but those that QEMU has to know. */
+static void test_tables_and_vsock(void **state)
+{
+	static const struct qemu_table tables[] = {
+		{.fw_cfg = ""},
+		{.fw_cfg = "opt/io.systemd.credentials/large"},
+		{.fw_cfg = ""},
+	};
+	struct spec_credential credential = {.name = TEXT("s3cret"), .text = TEXT(SECRET)};
+	char *strings[] = {TEXT(SECRET)};
+	struct machine m;
+
+	(void)state;
+	machine_init(&m, "tables");
+	m.vm.firmware = SPEC_FIRMWARE_BIOS;
+	m.vm.credentials = &credential;
+	m.vm.n_credentials = 1;
+	m.vm.oem_strings = strings;
+	m.vm.n_oem_strings = 1;
+	m.vm.vsock = SPEC_VSOCK_CID;
+	m.vm.vsock_cid = 4294967294U;
+	m.in.tables = tables;
+	m.in.n_tables = ARRAY_SIZE(tables);
+	m.in.fds.vsock = 9;
+	expect_machine("tables-vsock.argv", &m);
+}
+
 /* A comma and quotes wherever a string may hold them. */
 static void test_hostile_strings(void **state)
 {
@@ -287,7 +315,7 @@ int main(void)
 		cmocka_unit_test(test_minimal_uefi),    cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_direct_kernel),   cmocka_unit_test(test_all_buses),
 		cmocka_unit_test(test_hostile_strings), cmocka_unit_test(test_pins),
-		cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_same_again),      cmocka_unit_test(test_tables_and_vsock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
