@@ -75,8 +75,9 @@ void qmp_sync_close(struct qmp_sync *s)
 	free(s);
 }
 
-int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
-		   struct qmp_sync_pending **ret_pending, struct error *err)
+static int begin(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
+		 size_t n_fds, uint64_t timeout_ms, struct qmp_sync_pending **ret_pending,
+		 struct error *err)
 {
 	struct qmp_sync_pending *p = calloc(1, sizeof(*p));
 	int rc;
@@ -85,13 +86,19 @@ int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64
 		json_decref(args);
 		return error_oom(err);
 	}
-	rc = qmp_client_call(s->client, command, args, NULL, 0, timeout_ms, on_reply, p, err);
+	rc = qmp_client_call(s->client, command, args, fds, n_fds, timeout_ms, on_reply, p, err);
 	if (rc < 0) {
 		free(p);
 		return rc;
 	}
 	*ret_pending = p;
 	return 0;
+}
+
+int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
+		   struct qmp_sync_pending **ret_pending, struct error *err)
+{
+	return begin(s, command, args, NULL, 0, timeout_ms, ret_pending, err);
 }
 
 int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret_result,
@@ -121,8 +128,14 @@ int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err)
 {
+	return qmp_sync_call_fds(s, command, args, NULL, 0, timeout_ms, ret_result, err);
+}
+
+int qmp_sync_call_fds(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
+		      size_t n_fds, uint64_t timeout_ms, json_t **ret_result, struct error *err)
+{
 	struct qmp_sync_pending *p;
-	int rc = qmp_sync_begin(s, command, args, timeout_ms, &p, err);
+	int rc = begin(s, command, args, fds, n_fds, timeout_ms, &p, err);
 
 	return rc < 0 ? rc : qmp_sync_finish(s, p, ret_result, err);
 }

@@ -7,6 +7,7 @@
 #define HV_QMP_SYNC_H
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct error;
@@ -20,6 +21,10 @@ void qmp_sync_close(struct qmp_sync *s); /* accepts NULL */
  * -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h. */
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err);
+
+/* The same with descriptors, which stay the caller's. */
+int qmp_sync_call_fds(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
+		      size_t n_fds, uint64_t timeout_ms, json_t **ret_result, struct error *err);
 
 /* The same in two halves, so that something else is done while the peer is at it. What was
  * begun is finished, whatever happened meanwhile; that waits and frees it. Several at a time are

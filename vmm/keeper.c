@@ -303,6 +303,7 @@ static int keep(struct keeper *k, struct error *err)
 			keeper_dismiss(k);
 			close_fd(&k->control_fd);
 			close_fd(&k->console_fd);
+			close_fd(&k->vnc_fd);
 			rundir_release(&k->run);
 			return KEEPER_AGAIN;
 		}
@@ -318,6 +319,7 @@ static int keep(struct keeper *k, struct error *err)
 	attachments_free(k->held);
 	close_fd(&k->control_fd);
 	close_fd(&k->console_fd);
+	close_fd(&k->vnc_fd);
 	fault_point("sockets closed");
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
 	fault_point("run folder gone");
@@ -341,6 +343,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.run = RUNDIR_INIT,
 		.control_fd = -1,
 		.console_fd = -1,
+		.vnc_fd = -1,
 		.supervisor = CHILD_INIT,
 		.supervisor_net_ns = -1,
 		.net_ns = {-1, -1},

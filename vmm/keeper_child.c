@@ -206,6 +206,7 @@ static int endow(struct keeper *k, int channel, struct endowment *e, struct erro
 	give(e, channel, SUPERVISOR_FD_CHANNEL);
 	give(e, k->control_fd, SUPERVISOR_FD_CONTROL);
 	give(e, k->console_fd, SUPERVISOR_FD_CONSOLE);
+	give(e, k->vnc_fd, SUPERVISOR_FD_VNC);
 	give(e, r->qemu_stderr, SUPERVISOR_FD_QEMU_STDERR);
 	give(e, r->swtpm_stderr, SUPERVISOR_FD_SWTPM_STDERR);
 	if (r->qemu.pidfd < 0)

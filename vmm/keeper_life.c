@@ -119,6 +119,8 @@ static int listen_sockets(struct keeper *k, struct error *err)
 		rc = peer_listen(k->run.dirfd, NAME_QMP, k->run.group, &k->control_fd, err);
 	if (rc == 0 && k->console_fd < 0)
 		rc = peer_listen(k->run.dirfd, NAME_CONSOLE, k->run.group, &k->console_fd, err);
+	if (rc == 0 && k->vnc_fd < 0 && k->options->vm->display != SPEC_DISPLAY_NONE)
+		rc = peer_listen(k->run.dirfd, NAME_VNC, k->run.group, &k->vnc_fd, err);
 	return rc;
 }
 

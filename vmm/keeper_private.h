@@ -23,6 +23,7 @@ struct keeper {
 	struct rundir run;
 	struct resources res;
 	int control_fd, console_fd; /* listening; they outlast a supervisor */
+	int vnc_fd; /* the same; -1: no display */
 	sd_event *event; /* of this life of the machine */
 	sd_event_source *qemu_source, *swtpm_source, *end_timer;
 	struct seal *qemu_seal, *swtpm_seal; /* NULL where it was taken over */

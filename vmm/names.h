@@ -15,6 +15,7 @@
 #define NAME_AGENT "agent"
 #define NAME_QMP "qmp"
 #define NAME_CONSOLE "console"
+#define NAME_VNC "vnc"
 #define NAME_CONTROL "control"
 
 #endif

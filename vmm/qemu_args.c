@@ -201,12 +201,16 @@ static void add_display(struct strv *argv, const struct qemu_inputs *in)
 {
 	strv_add(argv, "-display");
 	strv_add(argv, "none");
-	if (in->vm->display != SPEC_DISPLAY_NONE)
+	/* It listens nowhere: clients come by the monitor, one by one, as descriptors. */
+	if (in->vm->display != SPEC_DISPLAY_NONE) {
+		strv_add(argv, "-vnc");
+		strv_add(argv, "none");
 		add_pci(argv,
 			json_pack("{s:s s:s}", "driver",
 				  in->vm->display == SPEC_DISPLAY_VIRTIO ? "virtio-vga" : "VGA",
 				  "id", "video0"),
 			HARDWARE_SLOT_DISPLAY);
+	}
 	if (in->vm->tablet) {
 		add_pci(argv, json_pack("{s:s s:s}", "driver", "qemu-xhci", "id", "usb"),
 			HARDWARE_SLOT_USB);

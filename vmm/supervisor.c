@@ -292,10 +292,22 @@ static void on_log_full(void *arg)
 	supervisor_tell(arg, (struct vm_message){.word = KEEPER_LOG_FULL}, NULL);
 }
 
+static struct qmp_client *monitor_now(void *arg)
+{
+	const struct supervisor *s = arg;
+
+	return s->qmp;
+}
+
 static int serve_machine(struct supervisor *s, struct error *err)
 {
 	const struct console_handlers handlers = {
 		.log_full = on_log_full,
+		.arg = s,
+		.group = s->start->group,
+	};
+	const struct vnc_handlers screen = {
+		.monitor = monitor_now,
 		.arg = s,
 		.group = s->start->group,
 	};
@@ -307,6 +319,8 @@ static int serve_machine(struct supervisor *s, struct error *err)
 	if (rc == 0)
 		rc = console_new(s->event, SUPERVISOR_FD_SERIAL, SUPERVISOR_FD_CONSOLE,
 				 s->start->log_bytes, &handlers, &s->console, err);
+	if (rc == 0 && s->vnc_fd >= 0)
+		rc = vnc_new(s->event, s->vnc_fd, &screen, &s->vnc, err);
 	if (rc == 0)
 		rc = supervisor_use_monitor(s, SUPERVISOR_FD_MONITOR, err);
 	if (rc == 0)
@@ -352,6 +366,7 @@ static void take_stock(struct supervisor *s)
 {
 	s->stderr_fds[0] = given(SUPERVISOR_FD_QEMU_STDERR);
 	s->stderr_fds[1] = given(SUPERVISOR_FD_SWTPM_STDERR);
+	s->vnc_fd = given(SUPERVISOR_FD_VNC);
 	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++)
 		s->disk_fds[i] = given(SUPERVISOR_FD_DISKS + i);
 }
@@ -383,6 +398,8 @@ int supervisor_main(void *arg)
 	console_free(s.console);
 	qmp_client_free(s.qmp);
 	free(s.schema);
+	/* Calls that were under way are over now. */
+	vnc_free(s.vnc);
 	supervisor_agent_free(s.agent);
 	supervisor_stop_answer(&s, NULL);
 	control_server_free(s.control);

@@ -25,6 +25,7 @@ enum supervisor_fd {
 	SUPERVISOR_FD_SERIAL,
 	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
 	SUPERVISOR_FD_SWTPM_STDERR,
+	SUPERVISOR_FD_VNC, /* listening */
 	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 

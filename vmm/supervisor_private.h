@@ -17,6 +17,7 @@
 #include "vmm/states.h"
 #include "vmm/supervisor.h"
 #include "vmm/vm_messages.h"
+#include "vmm/vnc.h"
 
 #include <systemd/sd-event.h>
 
@@ -26,6 +27,7 @@ struct supervisor {
 	const struct supervisor_start *start;
 	const struct spec_vm *vm;
 	int stderr_fds[2]; /* of QEMU and swtpm; -1: not there, as below */
+	int vnc_fd;
 	int disk_fds[SUPERVISOR_DISKS_MAX];
 	sd_event *event;
 	sd_event_source *channel_source, *drained_source, *stash_source;
@@ -43,6 +45,7 @@ struct supervisor {
 	struct control_server *control;
 	char *schema; /* what query-qmp-schema returns, ours beside QEMU's; NULL: not asked */
 	struct console *console;
+	struct vnc *vnc;
 	struct last_words qemu_words, swtpm_words;
 	sd_event_source *space_timer;
 
