@@ -134,7 +134,7 @@ int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_
 int qmp_sync_call_fds(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
 		      size_t n_fds, uint64_t timeout_ms, json_t **ret_result, struct error *err)
 {
-	struct qmp_sync_pending *p;
+	struct qmp_sync_pending *p = NULL;
 	int rc = begin(s, command, args, fds, n_fds, timeout_ms, &p, err);
 
 	return rc < 0 ? rc : qmp_sync_finish(s, p, ret_result, err);
