@@ -75,7 +75,8 @@ static void run(const char *program)
 
 	(void)snprintf(line, sizeof(line),
 		       "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"%s\","
-		       "\"capture-output\":true}}\n", program);
+		       "\"capture-output\":true}}\n",
+		       program);
 	ask(line);
 	pid = number("\"pid\": ");
 	(void)snprintf(line, sizeof(line),
@@ -91,7 +92,8 @@ static long open_file(const char *path, const char *mode)
 
 	(void)snprintf(line, sizeof(line),
 		       "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\","
-		       "\"mode\":\"%s\"}}\n", path, mode);
+		       "\"mode\":\"%s\"}}\n",
+		       path, mode);
 	ask(line);
 	return number("\"return\": ");
 }
@@ -103,14 +105,16 @@ static void write_file(const char *path, size_t bytes, size_t chunk)
 	char *line = malloc(digits + 256);
 	int head = snprintf(line, 256,
 			    "{\"execute\":\"guest-file-write\",\"arguments\":{\"handle\":%ld,"
-			    "\"buf-b64\":\"", handle);
+			    "\"buf-b64\":\"",
+			    handle);
 
 	memset(line + head, 'A', digits);
 	(void)strcpy(line + head + digits, "\"}}\n");
 	for (size_t done = 0; done < bytes; done += chunk)
 		ask(line);
 	(void)snprintf(line, 256,
-		       "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%ld}}\n", handle);
+		       "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%ld}}\n",
+		       handle);
 	ask(line);
 }
 
@@ -121,12 +125,14 @@ static void read_file(const char *path, size_t chunk)
 
 	(void)snprintf(line, sizeof(line),
 		       "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":%ld,"
-		       "\"count\":%zu}}\n", handle, chunk);
+		       "\"count\":%zu}}\n",
+		       handle, chunk);
 	do
 		ask(line);
 	while (!strstr(answer, "\"eof\": true"));
 	(void)snprintf(line, sizeof(line),
-		       "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%ld}}\n", handle);
+		       "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%ld}}\n",
+		       handle);
 	ask(line);
 }
 

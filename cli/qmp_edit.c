@@ -259,31 +259,35 @@ static bool edit_line(struct editor *e, bool *failed)
 int shell_edit(struct qmp_shell *s)
 {
 	cleanup_free char *path = history_path();
-	struct editor e;
+	cleanup_free struct editor *e = calloc(1, sizeof(*e));
 	bool failed = false;
-	int rc = open_editor(&e, s);
+	int rc;
 
+	if (!e)
+		return error_oom(&s->err);
+	rc = open_editor(e, s);
 	if (rc == 0) {
 		if (path)
-			(void)history(e.history, &e.ev, H_LOAD, path);
-		s->editor = &e;
+			(void)history(e->history, &e->ev, H_LOAD, path);
+		s->editor = e;
 		s->around = around;
-		catch_interrupt(&e);
+		catch_interrupt(e);
 		(void)printf("[QMP of %s; Tab completes, help tells, Ctrl-D leaves]\n", s->vm);
-		while (!s->leaves && edit_line(&e, &failed))
+		while (!s->leaves && edit_line(e, &failed))
 			;
 		if (s->leaves && s->err.code) {
 			(void)printf("\n%s\n", s->err.text);
 			failed = true;
 		}
-		if (path && history(e.history, &e.ev, H_SAVE, path) >= 0)
+		if (path && history(e->history, &e->ev, H_SAVE, path) >= 0)
 			(void)chmod(path, 0600);
 		s->around = NULL;
+		s->editor = NULL;
 	}
-	if (e.el)
-		el_end(e.el);
-	if (e.history)
-		history_end(e.history);
+	if (e->el)
+		el_end(e->el);
+	if (e->history)
+		history_end(e->history);
 	s->cli->exit_code = failed ? CLI_FAILED : CLI_DONE;
 	return rc;
 }

@@ -39,7 +39,7 @@ static unsigned any(unsigned below)
 	return (random_state >> 8) % below;
 }
 
-static void die(const struct client *c, const char *what, const char *line)
+static _Noreturn void die(const struct client *c, const char *what, const char *line)
 {
 	fprintf(stderr, "client %u.%u: %s: %s\n", c->number, c->generation, what, line);
 	exit(1);
@@ -100,7 +100,8 @@ static void client_ask(struct client *c)
 
 static void client_take(struct client *c, const char *line)
 {
-	unsigned number, generation, request, id_number, id_generation, id_request;
+	unsigned number = 0, generation = 0, request = 0;
+	unsigned id_number = 0, id_generation = 0, id_request = 0;
 	const char *name = strstr(line, "none-"), *id = strstr(line, "\"id\"");
 
 	if (strstr(line, "\"QMP\"") || strstr(line, "\"event\""))
