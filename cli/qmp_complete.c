@@ -194,9 +194,7 @@ void shell_complete(struct qmp_shell *s, const char *line, struct strv *ret_word
 		w++;
 		n--;
 	}
-	if (n <= 1) {
-		complete_command(&c, true);
-	} else if (str_eq(w[0], "help")) {
+	if (n <= 1 || str_eq(w[0], "help")) {
 		complete_command(&c, true);
 	} else if (str_eq(w[0], "wait") || str_eq(w[0], "events")) {
 		qmp_schema_each_event(s->schema, offer, &c);

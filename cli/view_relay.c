@@ -62,7 +62,9 @@ static bool is_ours(int fd)
 	while (fgets(line, sizeof(line), table)) {
 		unsigned local, local_port, remote, remote_port, uid;
 
-		/* As seen from there: its local end is our far one. */
+		/* As seen from there: its local end is our far one. The kernel's numbers
+		 * have these widths.
+		 * NOLINTNEXTLINE(cert-err34-c) */
 		if (sscanf(line, " %*u: %8X:%4X %8X:%4X %*2X %*8X:%*8X %*2X:%*8X %*8X %u", &local,
 			   &local_port, &remote, &remote_port, &uid) == 5 &&
 		    local == far.sin_addr.s_addr && local_port == ntohs(far.sin_port) &&
