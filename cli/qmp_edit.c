@@ -9,10 +9,10 @@
  */
 #include "base/cleanup.h"
 #include "cli/common.h"
+#include "cli/edit_library.h"
 #include "cli/qmp_shell.h"
 
 #include <errno.h>
-#include <histedit.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,6 +23,9 @@
 #include <wchar.h>
 
 enum { HISTORY_LINES = 1000, LISTED_MAX = 200, COLUMNS = 80 };
+
+/* Its callbacks are given nothing but the editor itself. */
+static const struct edit_library *lib;
 
 struct editor {
 	EditLine *el;
@@ -43,7 +46,7 @@ static const char *prompt(EditLine *el)
 {
 	struct editor *e;
 
-	(void)el_get(el, EL_CLIENTDATA, (void **)&e);
+	(void)lib->get(el, EL_CLIENTDATA, (void **)&e);
 	return e->prompt;
 }
 
@@ -62,7 +65,7 @@ static void around(struct qmp_shell *s, bool before)
 	if (!e->reading)
 		return;
 	if (before) {
-		const LineInfo *line = el_line(e->el);
+		const LineInfo *line = lib->line(e->el);
 		size_t rows =
 			(strlen(e->prompt) + (size_t)(line->cursor - line->buffer)) / columns();
 
@@ -70,7 +73,7 @@ static void around(struct qmp_shell *s, bool before)
 			(void)printf("\033[%zuA", rows);
 		(void)printf("\r\033[J");
 	} else {
-		(void)el_set(e->el, EL_REFRESH);
+		(void)lib->set(e->el, EL_REFRESH);
 	}
 }
 
@@ -99,7 +102,7 @@ static int get_character(EditLine *el, wchar_t *ret_c)
 {
 	struct editor *e;
 
-	(void)el_get(el, EL_CLIENTDATA, (void **)&e);
+	(void)lib->get(el, EL_CLIENTDATA, (void **)&e);
 	for (;;) {
 		struct pollfd p[] = {
 			{.fd = STDIN_FILENO, .events = POLLIN},
@@ -141,14 +144,14 @@ static void list(const struct strv *words)
 static unsigned char complete(EditLine *el, int key)
 {
 	cleanup_strv struct strv words = {0};
-	const LineInfo *info = el_line(el);
+	const LineInfo *info = lib->line(el);
 	cleanup_free char *line = strndup(info->buffer, (size_t)(info->cursor - info->buffer));
 	const char *typed;
 	struct editor *e;
 	size_t n;
 
 	(void)key;
-	(void)el_get(el, EL_CLIENTDATA, (void **)&e);
+	(void)lib->get(el, EL_CLIENTDATA, (void **)&e);
 	if (!line)
 		return CC_ERROR;
 	shell_complete(e->shell, line, &words);
@@ -160,7 +163,7 @@ static unsigned char complete(EditLine *el, int key)
 	n = common_length(&words);
 	if (n > strlen(typed)) {
 		words.v[0][n] = '\0';
-		(void)el_insertstr(el, words.v[0] + strlen(typed));
+		(void)lib->insertstr(el, words.v[0] + strlen(typed));
 		return CC_REFRESH;
 	}
 	list(&words);
@@ -191,20 +194,20 @@ static int open_editor(struct editor *e, struct qmp_shell *s)
 	*e = (struct editor){.shell = s};
 	(void)str_format(e->prompt, sizeof(e->prompt), "%s> ", s->vm);
 	(void)setlocale(LC_CTYPE, "");
-	e->history = history_init();
-	e->el = e->history ? el_init("hv", stdin, stdout, stderr) : NULL;
+	e->history = lib->history_init();
+	e->el = e->history ? lib->init("hv", stdin, stdout, stderr) : NULL;
 	if (!e->el)
 		return error_oom(&s->err);
-	(void)history(e->history, &e->ev, H_SETSIZE, HISTORY_LINES);
-	(void)history(e->history, &e->ev, H_SETUNIQUE, 1);
-	(void)el_set(e->el, EL_CLIENTDATA, e);
-	(void)el_set(e->el, EL_PROMPT, prompt);
-	(void)el_set(e->el, EL_EDITOR, "emacs");
-	(void)el_set(e->el, EL_HIST, history, e->history);
-	(void)el_set(e->el, EL_GETCFN, get_character);
-	(void)el_set(e->el, EL_ADDFN, "hv-complete", "what may stand here", complete);
-	(void)el_set(e->el, EL_BIND, "^I", "hv-complete", NULL);
-	(void)el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	(void)lib->history(e->history, &e->ev, H_SETSIZE, HISTORY_LINES);
+	(void)lib->history(e->history, &e->ev, H_SETUNIQUE, 1);
+	(void)lib->set(e->el, EL_CLIENTDATA, e);
+	(void)lib->set(e->el, EL_PROMPT, prompt);
+	(void)lib->set(e->el, EL_EDITOR, "emacs");
+	(void)lib->set(e->el, EL_HIST, lib->history, e->history);
+	(void)lib->set(e->el, EL_GETCFN, get_character);
+	(void)lib->set(e->el, EL_ADDFN, "hv-complete", "what may stand here", complete);
+	(void)lib->set(e->el, EL_BIND, "^I", "hv-complete", NULL);
+	(void)lib->set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	return 0;
 }
 
@@ -231,11 +234,11 @@ static bool edit_line(struct editor *e, bool *failed)
 
 	e->interrupted = false;
 	e->reading = true;
-	typed = el_gets(e->el, &n);
+	typed = lib->gets(e->el, &n);
 	e->reading = false;
 	if (e->interrupted) {
 		(void)printf("^C\n");
-		el_reset(e->el);
+		lib->reset(e->el);
 		return true;
 	}
 	if (!typed || n <= 0)
@@ -244,7 +247,7 @@ static bool edit_line(struct editor *e, bool *failed)
 	if (!line)
 		return false;
 	if (*line)
-		(void)history(e->history, &e->ev, H_ENTER, typed);
+		(void)lib->history(e->history, &e->ev, H_ENTER, typed);
 	rc = shell_run_line(s, line);
 	/* To leave is no command: what counts is the one before. */
 	if (!s->leaves)
@@ -265,10 +268,13 @@ int shell_edit(struct qmp_shell *s)
 
 	if (!e)
 		return error_oom(&s->err);
+	rc = edit_library_load(&lib, &s->err);
+	if (rc < 0)
+		return rc;
 	rc = open_editor(e, s);
 	if (rc == 0) {
 		if (path)
-			(void)history(e->history, &e->ev, H_LOAD, path);
+			(void)lib->history(e->history, &e->ev, H_LOAD, path);
 		s->editor = e;
 		s->around = around;
 		catch_interrupt(e);
@@ -279,15 +285,15 @@ int shell_edit(struct qmp_shell *s)
 			(void)printf("\n%s\n", s->err.text);
 			failed = true;
 		}
-		if (path && history(e->history, &e->ev, H_SAVE, path) >= 0)
+		if (path && lib->history(e->history, &e->ev, H_SAVE, path) >= 0)
 			(void)chmod(path, 0600);
 		s->around = NULL;
 		s->editor = NULL;
 	}
 	if (e->el)
-		el_end(e->el);
+		lib->end(e->el);
 	if (e->history)
-		history_end(e->history);
+		lib->history_end(e->history);
 	s->cli->exit_code = failed ? CLI_FAILED : CLI_DONE;
 	return rc;
 }

@@ -3,15 +3,14 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum { LISTENER = 3, LEASH = 4, NOBODY = 65534 };
+enum { LEASH = 3, NOBODY = 65534 };
 
 /* It needs no right to answer, so it has none. */
 static bool drop_rights(void)
@@ -20,45 +19,59 @@ static bool drop_rights(void)
 	       setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
+/* What it is to answer comes by the leash, once it is there. */
+static int take_listener(void)
+{
+	size_t n_fds = 0;
+	int fds[FD_PASS_MAX];
+	char byte;
+
+	return fd_receive(LEASH, &byte, 1, fds, &n_fds, NULL) == 1 && n_fds == 1 ? fds[0] : -1;
+}
+
 static int answer_all(void *arg)
 {
 	struct pollfd p[] = {
-		{.fd = LISTENER, .events = POLLIN},
 		{.fd = LEASH, .events = POLLIN},
+		{.events = POLLIN},
 	};
 
 	(void)arg;
 	if (!drop_rights())
+		return 1;
+	p[1].fd = take_listener();
+	if (p[1].fd < 0)
 		return 1;
 	for (;;) {
 		int nr;
 
 		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
 			return 1;
-		if (p[1].revents)
+		if (p[0].revents)
 			return 0;
-		if (p[0].revents &&
-		    (!(p[0].revents & POLLIN) || jail_seal_answer(LISTENER, false, &nr) < 0))
+		if (p[1].revents &&
+		    (!(p[1].revents & POLLIN) || jail_seal_answer(p[1].fd, false, &nr) < 0))
 			return 0;
 		p[0].revents = p[1].revents = 0;
 	}
 }
 
-int jail_answerer_start(int listener, struct jail_answerer *ret_answerer, struct error *err)
+int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err)
 {
 	struct jail_answerer a = JAIL_ANSWERER_INIT;
 	cleanup_close int theirs = -1;
 	int ends[2], rc;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
+	rc = fd_socketpair(ends, err);
+	if (rc < 0)
+		return rc;
 	theirs = ends[0];
 	a.leash = ends[1];
 	rc = child_spawn(
 		&(struct child_spec){
 			.path = "answerer",
-			.fds = (struct child_fd[]){{listener, LISTENER}, {theirs, LEASH}},
-			.n_fds = 2,
+			.fds = &(struct child_fd){.fd = theirs, .target = LEASH},
+			.n_fds = 1,
 			.stdin_fd = -1,
 			.stdout_fd = -1,
 			.stderr_fd = -1,
@@ -73,6 +86,11 @@ int jail_answerer_start(int listener, struct jail_answerer *ret_answerer, struct
 	else
 		*ret_answerer = a;
 	return rc;
+}
+
+int jail_answerer_give(const struct jail_answerer *a, int listener, struct error *err)
+{
+	return fd_send(a->leash, "l", 1, &listener, 1, err);
 }
 
 void jail_answerer_stop(struct jail_answerer *a)

@@ -40,7 +40,10 @@ struct jail_answerer {
 		.process = CHILD_INIT, .leash = -1 \
 	}
 
-int jail_answerer_start(int listener, struct jail_answerer *ret_answerer, struct error *err);
+int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err);
+
+/* What it is to answer; the listener stays the caller's. */
+int jail_answerer_give(const struct jail_answerer *a, int listener, struct error *err);
 
 /* When this returns, nothing is carried out any more but by the listener's holder.
  * Accepts JAIL_ANSWERER_INIT. */

@@ -132,8 +132,9 @@ static void take(void *arg, const char *what, int fd)
 		jail_seal_prepare(fd);
 		start->listener = fd;
 		/* Without one, attend() answers until exec, and then the holder. */
-		if (start->spec->situation.watch == JAIL_WATCH_NOTHING)
-			(void)jail_answerer_start(fd, &start->answerer, NULL);
+		if (start->answerer.leash >= 0 &&
+		    jail_answerer_give(&start->answerer, fd, NULL) < 0)
+			jail_answerer_stop(&start->answerer);
 	} else if (str_eq(what, taken_net_ns) && start->net_ns < 0) {
 		start->net_ns = fd;
 	} else {
@@ -146,10 +147,16 @@ static void take(void *arg, const char *what, int fd)
 static void attend(void *arg, int report_fd)
 {
 	struct jail_start *start = arg;
-	struct pollfd p[] = {
-		{.fd = report_fd, .events = POLLIN},
-		{.fd = start->answerer.leash < 0 ? start->listener : -1, .events = POLLIN},
-	};
+	struct pollfd p[2];
+
+	/* While the child is busy with its root. */
+	if (!start->attended && start->filter.v && start->filter.listens &&
+	    start->spec->situation.watch == JAIL_WATCH_NOTHING)
+		(void)jail_answerer_start(&start->answerer, NULL);
+	start->attended = true;
+	p[0] = (struct pollfd){.fd = report_fd, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = start->answerer.leash < 0 ? start->listener : -1,
+			       .events = POLLIN};
 
 	for (;;) {
 		int nr;
