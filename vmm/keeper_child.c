@@ -8,12 +8,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "jail/spawn.h"
 #include "vmm/console_log.h"
 #include "vmm/json.h"
 #include "vmm/owner.h"
 #include "vmm/supervisor.h"
-#include "vmm/uids.h"
+#include "vmm/unprivileged.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +28,6 @@ enum {
 	RESPAWNS_USEC = 60 * 1000 * 1000,
 	AGAIN_USEC = 10 * 1000 * 1000,
 	DISMISS_MS = 3000,
-	FILES_MAX = 1024,
 	/* Pings in one watchdog interval: one may be lost. */
 	PINGS = 4,
 };
@@ -234,43 +232,22 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.group = k->run.group,
 		.log_bytes = console_log_size(k->res.state_dirfd),
 	};
-	struct jailed jailed = JAILED_INIT;
 	struct owner owner;
-	uid_t uid;
-	int rc;
 
 	if (!user || !status)
 		return error_oom(err);
 	owner_of_vm(&owner, k->options->paths, k->options->vm->name);
-	rc = uids_claim(k->options->paths, user, &uid, err);
-	if (rc < 0)
-		return rc;
-	/* Both would open files, which it cannot do later. */
-	tzset();
-	json_object_seed(0);
-	rc = jail_spawn(
-		&(struct jail_spec){
-			.program = "supervisor",
-			.owner = owner.text,
-			.uid = uid,
-			.gid = uid,
-			.fds = e->v,
-			.n_fds = e->n,
-			.stderr_fd = STDERR_FILENO,
-			.cgroup_fd = -1,
-			.host_pids = true,
-			.files_max = FILES_MAX,
-			.profile = &jail_profile_supervisor,
-			.run = supervisor_main,
-			.run_arg = &start,
-		},
-		&jailed, err);
-	if (rc < 0)
-		return rc;
-	k->supervisor = jailed.process;
-	close_fd(&k->supervisor_net_ns);
-	k->supervisor_net_ns = jailed.net_ns;
-	return 0;
+	return unprivileged_spawn(k->options->paths,
+				  &(struct unprivileged){
+					  .name = "supervisor",
+					  .owner = owner.text,
+					  .user = user,
+					  .fds = e->v,
+					  .n_fds = e->n,
+					  .main = supervisor_main,
+					  .arg = &start,
+				  },
+				  &k->supervisor, &k->supervisor_net_ns, err);
 }
 
 int keeper_spawn(struct keeper *k, struct error *err)

@@ -22,9 +22,8 @@
 #include "base/channel.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "jail/spawn.h"
 #include "vmm/network_supervisor.h"
-#include "vmm/uids.h"
+#include "vmm/unprivileged.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,13 +33,7 @@
 
 /* Beyond so many in so long it gets a pause, so that one that dies of what it is
  * always told again costs little. */
-enum {
-	STARTS_MAX = 5,
-	STARTS_USEC = 10 * 1000 * 1000,
-	PAUSE_USEC = 1000 * 1000,
-	END_MS = 3000,
-	FILES_MAX = 1024
-};
+enum { STARTS_MAX = 5, STARTS_USEC = 10 * 1000 * 1000, PAUSE_USEC = 1000 * 1000, END_MS = 3000 };
 
 /* Lets go of one that has ended or is to end. */
 static void forget(struct network_supervisor *s)
@@ -179,42 +172,22 @@ static int spawn(struct network *n, int channel, struct error *err)
 		.group = n->run.group,
 	};
 	cleanup_free char *name = str_printf("net-run/%s", n->options->net->name);
-	struct jailed jailed = JAILED_INIT;
-	uid_t uid;
-	int rc;
 
 	if (!name)
 		return error_oom(err);
-	rc = uids_claim(n->options->paths, name, &uid, err);
-	if (rc < 0)
-		return rc;
-	/* Both would open files, which it cannot do later. */
-	tzset();
-	json_object_seed(0);
-	rc = jail_spawn(
-		&(struct jail_spec){
-			.program = "the network's supervisor",
+	return unprivileged_spawn(
+		n->options->paths,
+		&(struct unprivileged){
+			.name = "the network's supervisor",
 			.owner = n->owner.text,
-			.uid = uid,
-			.gid = uid,
+			.user = name,
 			.fds = (struct child_fd[]){{channel, NETWORK_CHANNEL_FD},
 						   {n->control_fd, NETWORK_CONTROL_FD}},
 			.n_fds = 2,
-			.stderr_fd = STDERR_FILENO,
-			.cgroup_fd = -1,
-			.host_pids = true,
-			.files_max = FILES_MAX,
-			.profile = &jail_profile_supervisor,
-			.run = network_supervisor_main,
-			.run_arg = &options,
+			.main = network_supervisor_main,
+			.arg = &options,
 		},
-		&jailed, err);
-	if (rc < 0)
-		return rc;
-	n->supervisor.process = jailed.process;
-	close_fd(&n->supervisor.net_ns);
-	n->supervisor.net_ns = jailed.net_ns;
-	return 0;
+		&n->supervisor.process, &n->supervisor.net_ns, err);
 }
 
 int network_keeper_start(struct network *n, struct error *err)
