@@ -184,33 +184,51 @@ int file_open_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct 
 	return 0;
 }
 
+static int open_entries(int dirfd, DIR **ret_dir, struct error *err)
+{
+	/* Opened anew: a duplicate would share its read position. */
+	cleanup_close int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, errno, "open folder");
+	*ret_dir = fdopendir(fd);
+	if (!*ret_dir)
+		return error_errno(err, errno, "open folder");
+	(void)steal_fd(&fd);
+	return 0;
+}
+
 int file_remove_entries(int dirfd, const char *except, struct error *err)
 {
 	cleanup_closedir DIR *dir = NULL;
 	struct dirent *entry;
-	/* Opened anew: a duplicate would share its read position. */
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = open_entries(dirfd, &dir, err);
 
-	if (fd < 0)
-		return error_errno(err, errno, "open folder");
-	dir = fdopendir(fd);
-	if (!dir) {
-		int code = errno;
-
-		close(fd);
-		return error_errno(err, code, "open folder");
-	}
-	while ((entry = readdir(dir))) {
-		int rc;
-
+	while (rc == 0 && (entry = readdir(dir))) {
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
 		    (except && str_eq(entry->d_name, except)))
 			continue;
 		rc = file_remove_tree(dirfd, entry->d_name, err);
-		if (rc < 0)
-			return rc;
 	}
-	return 0;
+	return rc;
+}
+
+void file_remove_unfinished(int dirfd, const char *name)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (open_entries(dirfd, &dir, NULL) < 0)
+		return;
+	while ((entry = readdir(dir))) {
+		const char *rest = str_after(entry->d_name, ".");
+
+		rest = rest ? str_after(rest, name) : NULL;
+		rest = rest ? str_after(rest, ".") : NULL;
+		/* As write_replace() names them. */
+		if (rest && str_eq(rest + strspn(rest, "0123456789"), ".new"))
+			(void)unlinkat(dirfd, entry->d_name, 0);
+	}
 }
 
 /* Depth is bounded by what hvup itself puts into its folders, and by the

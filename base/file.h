@@ -52,6 +52,10 @@ int file_remove_tree(int dirfd, const char *name, struct error *err);
  * be NULL). */
 int file_remove_entries(int dirfd, const char *except, struct error *err);
 
+/* Removes what writers of dirfd/name (file_write_…() above) left that were killed meanwhile. Only
+ * for who holds the lock that they held. */
+void file_remove_unfinished(int dirfd, const char *name);
+
 /*
  * Takes an exclusive lock (of the open file, F_OFD_SETLK) on dirfd/name, creating it. Never blocks:
  * -EWOULDBLOCK (err untouched) where another open file holds it. The holder may unlink

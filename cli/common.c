@@ -154,6 +154,7 @@ int cli_adopt_network(struct cli *cli, const char *name)
 	enum rundir_state state;
 	int rc;
 
+	rundir_settle(&cli->paths, PATHS_NET, name);
 	rc = rundir_look(&cli->paths, PATHS_NET, name, &state, &cli->err);
 	if (rc < 0 || state != RUNDIR_LEFT)
 		return rc < 0 ? rc : state == RUNDIR_SERVED;

@@ -81,12 +81,16 @@ static int adopt(struct cli *cli, const char *name, bool at_once)
 	struct start_job job = {.kind = PATHS_VM, .name = name, .adopts = true};
 	const struct spec_vm *vm = lab_find_vm(cli->lab, name);
 	cleanup_json json_t *status = NULL;
+	enum rundir_state state;
 	bool served;
 	int rc;
 
-	adopt_settle(&cli->paths, name);
+	rundir_settle(&cli->paths, PATHS_VM, name);
+	rc = rundir_look(&cli->paths, PATHS_VM, name, &state, &cli->err);
+	if (rc < 0 || state != RUNDIR_LEFT)
+		return rc;
 	rc = rundir_read_status(&cli->paths, PATHS_VM, name, &status, &served, &cli->err);
-	if (rc < 0 || served || !status)
+	if (rc < 0 || served)
 		return rc;
 	if (!adopt_is_possible(&cli->paths, name, status) || (!vm && at_once))
 		return adopt_end(&cli->paths, name, &cli->err);

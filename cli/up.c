@@ -65,7 +65,7 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 	bool supervised;
 	int rc;
 
-	adopt_settle(paths, vm->name);
+	rundir_settle(paths, PATHS_VM, vm->name);
 	rc = vm_status_read(paths, vm, &status, &u->cli->err);
 	if (rc < 0)
 		return error_wrap(&u->cli->err, rc, "vm '%s'", vm->name);

@@ -125,6 +125,8 @@ static int save(int dirfd, const struct record *r, struct error *err)
 
 	if (!r->n) {
 		(void)unlinkat(dirfd, RECORD_FILE, 0);
+		/* Who was killed while it wrote held the lock that is ours now. */
+		file_remove_unfinished(dirfd, RECORD_FILE);
 		(void)unlinkat(dirfd, LOCK_FILE, 0);
 		return 0;
 	}

@@ -18,8 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SETTLE_MS = 1000 };
-
 json_t *adopt_describe(const struct child *c)
 {
 	unsigned long long start;
@@ -165,20 +163,6 @@ bool adopt_is_possible(const struct paths *paths, const char *vm, json_t *status
 	close_fd(&qemu.pidfd);
 	close_fd(&swtpm.pidfd);
 	return possible;
-}
-
-void adopt_settle(const struct paths *paths, const char *vm)
-{
-	cleanup_json json_t *status = NULL;
-	struct child keeper = CHILD_INIT;
-	bool served;
-
-	if (rundir_read_status(paths, PATHS_VM, vm, &status, &served, NULL) < 0 || !served ||
-	    adopt_find(json_object_get(status, "keeper"), &keeper) < 0)
-		return;
-	if (child_is_ending(&keeper))
-		(void)child_wait(&keeper, SETTLE_MS, NULL, NULL);
-	close_fd(&keeper.pidfd);
 }
 
 int adopt_machine(const struct rundir *run, const struct paths *paths, struct resources *r,

@@ -39,12 +39,8 @@ int adopt_machine(const struct rundir *run, const struct paths *paths, struct re
  * supervise any more. */
 int adopt_end(const struct paths *paths, const char *vm, struct error *err);
 
-/* Whether a machine that its keeper left, as its status tells it, can be taken over. */
+/* Whether a machine that its keeper left can be taken over, by its status (NULL: none). */
 bool adopt_is_possible(const struct paths *paths, const char *vm, json_t *status);
-
-/* A keeper that was killed holds its lock until it has gone: waits for that, at most
- * a second. At once where none is on its way out. */
-void adopt_settle(const struct paths *paths, const char *vm);
 
 /* {"pid": …, "start": …} of a child, or null; for status.json. */
 json_t *adopt_describe(const struct child *c);

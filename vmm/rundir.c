@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOCK_FILE "lock"
 #define STATUS_FILE "status.json"
@@ -38,20 +40,83 @@ static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 	return rc < 0 ? error_errno(err, errno, "open the run folder to its group") : 0;
 }
 
-/* Whoever was killed holds its lock until it has gone. */
+/* The lock says whose it is: who dies at once has written nothing else yet. */
+static int sign_lock(int lockfd, struct error *err)
+{
+	const struct child self = {.pid = getpid(), .pidfd = 0};
+	cleanup_json json_t *described = adopt_describe(&self);
+	cleanup_free char *text = json_dumps(described, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (!text)
+		return error_oom(err);
+	if (ftruncate(lockfd, 0) < 0)
+		return error_errno(err, errno, "write '" LOCK_FILE "'");
+	return error_wrap_if(err, file_write_all(lockfd, text, strlen(text), err),
+			     "write '" LOCK_FILE "'");
+}
+
+static json_t *lock_holder(int dirfd)
+{
+	cleanup_free char *text = NULL;
+
+	if (file_read_plain(dirfd, LOCK_FILE, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
+		return NULL;
+	return json_loads(text, 0, NULL);
+}
+
+static int wait_for_lock(void *arg)
+{
+	const int *dirfd = arg;
+	int lockfd;
+
+	return file_lock_wait(*dirfd, LOCK_FILE, &lockfd, NULL) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The kernel has no wait for a lock that ends by time; a process that waits does. */
+static bool await_lock(int dirfd)
+{
+	enum { WAITER_FD = 3 };
+	int target = WAITER_FD, status = -1;
+	cleanup_child struct child waiter = CHILD_INIT;
+	const struct child_spec spec = {
+		.path = "waiter",
+		.fds = (struct child_fd[]){{dirfd, target}},
+		.n_fds = 1,
+		.stdin_fd = -1,
+		.stdout_fd = -1,
+		.stderr_fd = -1,
+		.cwd_fd = -1,
+		.cgroup_fd = -1,
+		.run = wait_for_lock,
+		.run_arg = &target,
+	};
+
+	return child_spawn(&spec, &waiter, NULL) == 0 &&
+	       child_wait(&waiter, DYING_MS, &status, NULL) == 0 && status == 0;
+}
+
+/* Whoever was killed holds its lock until it has gone; and so does, for as long, a
+ * child that it was about to make. */
 static bool await_dying(int dirfd)
 {
-	const struct rundir dir = {.dirfd = dirfd, .lockfd = -1};
-	cleanup_json json_t *status = rundir_own_status(&dir);
+	cleanup_json json_t *holder = lock_holder(dirfd);
 	struct child keeper = CHILD_INIT;
-	bool gone = false;
+	bool dying;
 
-	if (adopt_find(json_object_get(status, "keeper"), &keeper) < 0)
-		return false;
-	if (child_is_ending(&keeper))
-		gone = child_wait(&keeper, DYING_MS, NULL, NULL) == 0;
+	if (adopt_find(holder, &keeper) < 0)
+		return await_lock(dirfd);
+	dying = child_is_ending(&keeper) && child_wait(&keeper, DYING_MS, NULL, NULL) == 0;
 	close_fd(&keeper.pidfd);
-	return gone;
+	return dying && (!file_is_locked(dirfd, LOCK_FILE) || await_lock(dirfd));
+}
+
+void rundir_settle(const struct paths *paths, enum paths_kind kind, const char *name)
+{
+	cleanup_close int dirfd = -1;
+
+	if (paths_open_run(paths, kind, name, 0, &dirfd, NULL) == 0 &&
+	    file_is_locked(dirfd, LOCK_FILE))
+		(void)await_dying(dirfd);
 }
 
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
@@ -73,7 +138,9 @@ int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *
 		if (rc == 0)
 			rc = file_lock(dirfd, LOCK_FILE, &lockfd, err);
 		if (rc == 0) {
-			rc = open_to_group(dirfd, lockfd, group, err);
+			rc = sign_lock(lockfd, err);
+			if (rc == 0)
+				rc = open_to_group(dirfd, lockfd, group, err);
 			if (rc < 0) {
 				close_fd(&lockfd);
 				return rc;
@@ -170,13 +237,15 @@ int rundir_read_status(const struct paths *paths, enum paths_kind kind, const ch
 int rundir_look(const struct paths *paths, enum paths_kind kind, const char *name,
 		enum rundir_state *ret_state, struct error *err)
 {
-	cleanup_json json_t *status = NULL;
-	bool served;
-	int rc = rundir_read_status(paths, kind, name, &status, &served, err);
+	cleanup_close int dirfd = -1;
+	int rc = paths_open_run(paths, kind, name, 0, &dirfd, err);
 
-	if (rc == 0)
-		*ret_state = served ? RUNDIR_SERVED : status ? RUNDIR_LEFT : RUNDIR_NONE;
-	return rc;
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ret_state = rc == -ENOENT                      ? RUNDIR_NONE
+		     : file_is_locked(dirfd, LOCK_FILE) ? RUNDIR_SERVED
+							: RUNDIR_LEFT;
+	return 0;
 }
 
 int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,

@@ -24,8 +24,8 @@ struct rundir {
 		.dirfd = -1, .lockfd = -1 \
 	}
 
-/* Makes the folder, opens it to the group, and takes the lock. -EALREADY where another supervisor
- * holds it. What an earlier one left in the folder stays. */
+/* Makes the folder, opens it to the group, and takes and signs the lock. -EALREADY where another
+ * supervisor holds it. What an earlier one left in the folder stays. */
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
 		   struct rundir *ret_dir, struct error *err);
 
@@ -59,7 +59,11 @@ enum rundir_state {
 	RUNDIR_LEFT, /* its supervisor was killed and left what it had */
 };
 
-/* Which of them it is. */
+/* A supervisor that was killed holds its lock until it has gone: waits for that, at most a second.
+ * At once where none is on its way out. */
+void rundir_settle(const struct paths *paths, enum paths_kind kind, const char *name);
+
+/* Which of them it is. What is left may be less than a status. */
 int rundir_look(const struct paths *paths, enum paths_kind kind, const char *name,
 		enum rundir_state *ret_state, struct error *err);
 

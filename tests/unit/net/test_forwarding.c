@@ -31,6 +31,9 @@ static char *release(const char *record, const char *network)
 		assert_int_equal(file_write_volatile(dirfd, "forwarding", record, strlen(record),
 						     0644, NULL),
 				 0);
+	/* Of one that was killed while it wrote. */
+	assert_int_equal(file_write_volatile(dirfd, ".forwarding.4711.new", "hv-", 3, 0644, NULL),
+			 0);
 	for (int again = 0; again < 2; again++)
 		if (net_forwarding_release(dirfd, network, &err) < 0)
 			fail_msg("%s", err.text);
@@ -38,6 +41,7 @@ static char *release(const char *record, const char *network)
 	assert_true(rc == 0 || rc == -ENOENT);
 	/* With the record goes its lock. */
 	assert_int_equal(faccessat(dirfd, "forwarding.lock", F_OK, 0) == 0, rc == 0);
+	assert_int_equal(faccessat(dirfd, ".forwarding.4711.new", F_OK, 0) == 0, rc == 0);
 	close(dirfd);
 	assert_int_equal(file_remove_tree(AT_FDCWD, dir, NULL), 0);
 	return left;
