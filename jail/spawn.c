@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "jail/private.h"
 #include "jail/seal.h"
@@ -119,9 +120,13 @@ static int confine(void *arg, int report_fd, const char **ret_what)
 	rc = jail_filter_load(&start->filter, &listener);
 	if (rc < 0 || listener < 0)
 		return rc;
-	/* Not closed here: it goes with exec, and close() may be one of those calls
-	 * that the parent cannot answer yet. */
-	return child_hand_over(report_fd, taken_listener, listener);
+	rc = child_hand_over(report_fd, taken_listener, listener);
+	/* Were it kept until exec, a parent that is killed before that would leave this
+	 * process waiting for its own answer. Where calls are watched, close() itself waits
+	 * for the parent. */
+	if (start->spec->situation.watch == JAIL_WATCH_NOTHING)
+		(void)close(listener);
+	return rc;
 }
 
 static void take(void *arg, const char *what, int fd)
@@ -129,6 +134,7 @@ static void take(void *arg, const char *what, int fd)
 	struct jail_start *start = arg;
 
 	if (str_eq(what, taken_listener) && start->listener < 0) {
+		fault_point("jail: filter loaded");
 		jail_seal_prepare(fd);
 		start->listener = fd;
 		/* Without one, attend() answers until exec, and then the holder. */
