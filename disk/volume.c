@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "disk/chain.h"
 #include "disk/qcow2.h"
+#include "disk/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,19 +97,29 @@ static int read_start(int fd, uint8_t *buf, size_t len, size_t *ret_len, struct 
 }
 
 /* A file that a header names is anybody's: QEMU would open it for the guest. */
-static int refuse_backing(const char *backing, struct error *err)
+static int check_backing(const struct qcow2_info *info, const struct disk_record *below,
+			 struct error *err)
 {
 	cleanup_strbuf struct strbuf shown = {0};
+	const char *format = below && below->backing_format == DISK_FORMAT_RAW ? "raw" : "qcow2";
 
-	strbuf_add_printable(&shown, backing, strlen(backing), false);
+	if (below && str_eq(info->backing, below->backing) &&
+	    (!info->backing_format[0] || str_eq(info->backing_format, format)))
+		return 0;
+	strbuf_add_printable(&shown, info->backing, strlen(info->backing), false);
+	if (below)
+		return error_set(err, EINVAL,
+				 "qcow2: the image names a backing file, '%s', but was made on "
+				 "'%s' (%s)",
+				 shown.data ? shown.data : "", below->backing, format);
 	return error_set(err, EINVAL,
 			 "qcow2: the image names a backing file, '%s', which is not followed "
 			 "(qemu-img rebase -b '' folds it in)",
 			 shown.data ? shown.data : "");
 }
 
-static int examine_qcow2(int fd, uint64_t file_bytes, uint64_t *ret_virtual_bytes,
-			 struct error *err)
+static int examine_qcow2(int fd, uint64_t file_bytes, const struct disk_record *below,
+			 struct disk_info *into, struct error *err)
 {
 	cleanup_free uint8_t *start = NULL;
 	uint8_t header[QCOW2_HEADER_BYTES];
@@ -126,13 +138,16 @@ static int examine_qcow2(int fd, uint64_t file_bytes, uint64_t *ret_virtual_byte
 	if (rc == 0)
 		rc = qcow2_parse(start, len, file_bytes, &info, err);
 	if (rc == 0 && info.backing[0])
-		rc = refuse_backing(info.backing, err);
-	if (rc == 0)
-		*ret_virtual_bytes = info.virtual_bytes;
+		rc = check_backing(&info, below, err);
+	if (rc == 0) {
+		into->virtual_bytes = info.virtual_bytes;
+		into->has_backing = info.backing[0] != '\0';
+	}
 	return rc;
 }
 
-int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err)
+int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
+		 struct disk_info *ret_info, struct error *err)
 {
 	struct disk_info info = {.format = want};
 	uint64_t file_bytes;
@@ -148,24 +163,12 @@ int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, stru
 	info.in_use = is_in_use(fd);
 	info.virtual_bytes = file_bytes;
 	if (want == DISK_FORMAT_QCOW2) {
-		rc = examine_qcow2(fd, file_bytes, &info.virtual_bytes, err);
+		rc = examine_qcow2(fd, file_bytes, below, &info, err);
 		if (rc < 0)
 			return rc;
 	}
 	*ret_info = info;
 	return 0;
-}
-
-int disk_examine_path(const char *path, enum disk_format want, struct disk_info *ret_info,
-		      struct error *err)
-{
-	cleanup_close int fd = -1;
-	int rc;
-
-	rc = open_image(path, O_RDONLY, &fd, err);
-	if (rc < 0)
-		return rc;
-	return error_wrap_if(err, disk_examine(fd, want, ret_info, err), "'%s'", path);
 }
 
 static int run_qemu_img(char *const *argv, struct error *err)
@@ -260,7 +263,7 @@ int disk_grow(const char *path, enum disk_format format, uint64_t bytes, struct 
 	struct disk_info info;
 	int rc;
 
-	rc = disk_examine_path(path, format, &info, err);
+	rc = disk_chain_examine(path, format, &info, err);
 	if (rc < 0)
 		return rc;
 	if (info.in_use)

@@ -20,19 +20,20 @@ struct disk_info {
 	uint64_t virtual_bytes;
 	uint64_t allocated_bytes; /* st_blocks * 512 */
 	bool in_use; /* another process holds QEMU's image lock on it */
+	bool has_backing; /* its header names the image that was expected below it */
 };
+
+struct disk_record;
 
 /*
  * Looks at an open image. want is what the configuration says, and is never
  * guessed: a raw image stays raw whatever it begins with. A qcow2 header is
- * checked as in disk/qcow2.h, and one that names a backing file is refused.
+ * checked as in disk/qcow2.h, and may name the backing file that is recorded
+ * (disk/record.h; NULL: none) and no other. With all that lies below it an image
+ * is opened by disk/chain.h.
  */
-int disk_examine(int fd, enum disk_format want, struct disk_info *ret_info, struct error *err);
-
-/* As disk_examine() for a path; a symbolic link is followed, but only to a
- * regular file or a block device. -ENOENT where it is missing. */
-int disk_examine_path(const char *path, enum disk_format want, struct disk_info *ret_info,
-		      struct error *err);
+int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
+		 struct disk_info *ret_info, struct error *err);
 
 /*
  * Creates path sparse with the given virtual size, mode 0600; never overwrites

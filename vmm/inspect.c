@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "disk/volume.h"
+#include "disk/chain.h"
 #include "jail/support.h"
 #include "tpm/swtpm.h"
 #include "vmm/host.h"
@@ -161,7 +161,7 @@ static int check_disks(const struct spec_vm *vm, const struct host *host, struct
 	for (size_t i = 0; i < vm->n_disks; i++) {
 		const struct spec_disk *disk = &vm->disks[i];
 		struct disk_info info;
-		int rc = disk_examine_path(disk->path, inspect_format(disk), &info, err);
+		int rc = disk_chain_examine(disk->path, inspect_format(disk), &info, err);
 
 		if (rc == -ENOENT)
 			rc = check_missing_image(disk, host, err);
@@ -283,8 +283,8 @@ int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct 
 	for (size_t i = 0; i < vm->n_disks; i++) {
 		struct disk_info info;
 
-		rc = disk_examine_path(vm->disks[i].path, inspect_format(&vm->disks[i]), &info,
-				       err);
+		rc = disk_chain_examine(vm->disks[i].path, inspect_format(&vm->disks[i]), &info,
+					err);
 		if (rc == -ENOENT)
 			continue;
 		if (rc < 0)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "disk/chain.h"
 #include "jail/cgroup.h"
 #include "vmm/json.h"
 #include "vmm/resources.h"
@@ -40,7 +41,7 @@ static void find_block_devices(struct resources *r, dev_t *devices, size_t *n)
 		struct stat st;
 		dev_t device;
 
-		if (fstat(r->disk_fds[i], &st) < 0)
+		if (fstat(r->disks[i].v[0].fd, &st) < 0)
 			continue;
 		if (cgroup_block_device(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev, &device) == 0)
 			add_device(devices, n, device);

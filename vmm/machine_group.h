@@ -15,7 +15,7 @@ struct error;
 struct resources;
 
 /*
- * Needs r->disk_fds. Where there is no group to be had, or a limit cannot be set, the
+ * Needs r->disks. Where there is no group to be had, or a limit cannot be set, the
  * reason is in r->group_missing: with `jail: require` that is -ENOTSUP, else a
  * warning where limits are configured.
  */

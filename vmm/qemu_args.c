@@ -20,11 +20,11 @@ static void add_fdset(struct strv *argv, int fd)
 	strv_addf(argv, "fd=%d,set=%d", fd, fd);
 }
 
-/* A node for an image: the file below, the format on top. A qcow2 header can
- * name no other file: its backing file is overruled, a data file was refused
- * when the image was examined. */
+/* A node for an image: the file below, the format on top, and the node of its backing
+ * file (NULL: none). A qcow2 header can name no other file: its backing file is
+ * overruled, a data file was refused when the image was examined. */
 static void add_blockdev(struct strv *argv, const char *node, int fd, bool qcow2, bool read_only,
-			 bool discard)
+			 bool discard, const char *backing)
 {
 	char file_node[64], path[32];
 
@@ -37,9 +37,9 @@ static void add_blockdev(struct strv *argv, const char *node, int fd, bool qcow2
 			   discard ? "unmap" : "ignore"));
 	if (qcow2)
 		add_json(argv, "-blockdev",
-			 json_pack("{s:s s:s s:s s:b s:s s:n}", "driver", "qcow2", "node-name",
+			 json_pack("{s:s s:s s:s s:b s:s s:s?}", "driver", "qcow2", "node-name",
 				   node, "file", file_node, "read-only", read_only, "discard",
-				   discard ? "unmap" : "ignore", "backing"));
+				   discard ? "unmap" : "ignore", "backing", backing));
 	else
 		add_json(argv, "-blockdev",
 			 json_pack("{s:s s:s s:s s:b s:s}", "driver", "raw", "node-name", node,
@@ -123,8 +123,8 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 static void add_firmware(struct strv *argv, const struct qemu_inputs *in)
 {
 	if (in->fds.code >= 0) {
-		add_blockdev(argv, "code", in->fds.code, in->code_qcow2, true, false);
-		add_blockdev(argv, "vars", in->fds.vars, true, false, false);
+		add_blockdev(argv, "code", in->fds.code, in->code_qcow2, true, false, NULL);
+		add_blockdev(argv, "vars", in->fds.vars, true, false, false, NULL);
 	}
 	/* -kernel and -initrd do not know fdsets. */
 	if (in->vm->kernel) {
@@ -233,6 +233,26 @@ static void add_display(struct strv *argv, const struct qemu_inputs *in)
 	}
 }
 
+/* The image of disk i and what lies below it, the lowest first: a node has to be there
+ * before one names it. */
+static void add_image(struct strv *argv, const struct qemu_inputs *in, size_t i, const char *node)
+{
+	const struct qemu_layers *below = in->fds.below ? &in->fds.below[i] : NULL;
+	const struct spec_disk *disk = &in->vm->disks[i];
+	char names[2][48], *at = NULL;
+
+	for (size_t k = below ? below->n : 0; k > 0; k--) {
+		char *next = names[k % 2];
+
+		(void)str_format(next, sizeof(names[0]), "%s-%zu", node, k);
+		add_blockdev(argv, next, below->v[k - 1].fd, below->v[k - 1].qcow2, true, false,
+			     at);
+		at = next;
+	}
+	add_blockdev(argv, node, in->fds.disks[i], disk->format == SPEC_FORMAT_QCOW2,
+		     disk->read_only, true, at);
+}
+
 static void add_disk(struct strv *argv, const struct qemu_inputs *in, size_t i)
 {
 	const struct spec_disk *disk = &in->vm->disks[i];
@@ -242,8 +262,7 @@ static void add_disk(struct strv *argv, const struct qemu_inputs *in, size_t i)
 
 	(void)str_format(node, sizeof(node), "disk%zu", i);
 	(void)str_format(id, sizeof(id), "disk%zu-dev", i);
-	add_blockdev(argv, node, in->fds.disks[i], disk->format == SPEC_FORMAT_QCOW2,
-		     disk->read_only, true);
+	add_image(argv, in, i, node);
 	switch (disk->bus) {
 	case SPEC_BUS_SATA:
 		(void)str_format(bus, sizeof(bus), "ide.%u", place);
@@ -289,7 +308,7 @@ static void add_storage(struct strv *argv, const struct qemu_inputs *in)
 		(void)str_format(node, sizeof(node), "cdrom%zu", i);
 		(void)str_format(id, sizeof(id), "cdrom%zu-dev", i);
 		(void)str_format(bus, sizeof(bus), "ide.%u", in->hw->cdroms[i]);
-		add_blockdev(argv, node, in->fds.cdroms[i], false, true, false);
+		add_blockdev(argv, node, in->fds.cdroms[i], false, true, false, NULL);
 		add_json(argv, "-device",
 			 json_pack("{s:s s:s s:s s:s s:i}", "driver", "ide-cd", "id", id, "bus",
 				   bus, "drive", node, "bootindex",

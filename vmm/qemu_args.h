@@ -16,6 +16,19 @@
 #define QEMU_KERNEL "/boot/kernel"
 #define QEMU_INITRD "/boot/initrd"
 
+enum { QEMU_LAYERS_MAX = 15 };
+
+/* What lies below the image of a disk, from the top on, each only to be read. */
+struct qemu_layer {
+	int fd;
+	bool qcow2;
+};
+
+struct qemu_layers {
+	struct qemu_layer v[QEMU_LAYERS_MAX];
+	size_t n;
+};
+
 /* Descriptor numbers in QEMU, 3 and up; -1: not there. */
 struct qemu_fds {
 	int monitor, serial, serial_log; /* listening, listening, append-only file */
@@ -24,6 +37,7 @@ struct qemu_fds {
 	int code, vars; /* firmware, NVRAM */
 	int vsock; /* /dev/vhost-vsock */
 	int *disks, *cdroms, *taps; /* as many as the spec has */
+	const struct qemu_layers *below; /* the disks; NULL: each is one image */
 };
 
 /* Where the contents of table i lie in its jail. */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "disk/chain.h"
 #include "jail/program.h"
 #include "tpm/swtpm.h"
 #include "vmm/owner.h"
@@ -117,7 +118,7 @@ int swtpm_start(struct resources *r, struct error *err)
 	return 0;
 }
 
-enum { FD_MAP_MAX = 120 };
+enum { FD_MAP_MAX = 200 };
 
 /* Descriptors for QEMU, numbered from 3 on in the order they are added. */
 struct fd_map {
@@ -247,20 +248,42 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 	return 0;
 }
 
+static void map_add_disks(struct fd_map *map, const struct resources *r, int *ret_numbers,
+			  struct qemu_layers *ret_below)
+{
+	_Static_assert(QEMU_LAYERS_MAX >= DISK_LAYERS_MAX - 1, "room for each below the first");
+	for (size_t i = 0; i < r->vm->n_disks; i++) {
+		const struct disk_chain *chain = &r->disks[i];
+
+		ret_numbers[i] = map_add(map, chain->v[0].fd);
+		ret_below[i].n = chain->n - 1;
+		for (size_t k = 1; k < chain->n; k++)
+			ret_below[i].v[k - 1] = (struct qemu_layer){
+				.fd = map_add(map, chain->v[k].fd),
+				.qcow2 = chain->v[k].format == DISK_FORMAT_QCOW2,
+			};
+	}
+}
+
 int qemu_start(struct resources *r, struct error *err)
 {
 	const struct spec_vm *vm = r->vm;
-	size_t n_lists = vm->n_disks + vm->n_cdroms + vm->n_nics;
+	size_t n_lists = vm->n_disks + vm->n_cdroms + vm->n_nics, n_images = n_lists;
 	cleanup_free int *numbers = calloc(n_lists + 1, sizeof(*numbers));
+	cleanup_free struct qemu_layers *below = calloc(vm->n_disks + 1, sizeof(*below));
 	cleanup_strv struct strv argv = {0};
 	struct fd_map map = {.n = 0};
 	struct qemu_inputs in;
 	int rc;
 
-	if (!numbers)
+	if (!numbers || !below)
 		return error_oom(err);
-	if (n_lists > FD_MAP_MAX - 16)
-		return error_set(err, E2BIG, "too many disks, CDs and NICs (%zu)", n_lists);
+	for (size_t i = 0; i < vm->n_disks; i++)
+		n_images += r->disks[i].n - 1;
+	if (n_images > FD_MAP_MAX - 16)
+		return error_set(err, E2BIG,
+				 "too many disks with the images below them, CDs and NICs (%zu)",
+				 n_images);
 	if (r->kvm && vm->hyperv && !r->host->hyperv)
 		log_warning("vm '%s': this host's KVM has no Hyper-V enlightenments: the guest "
 			    "goes without",
@@ -287,9 +310,10 @@ int qemu_start(struct resources *r, struct error *err)
 				.disks = numbers,
 				.cdroms = numbers + vm->n_disks,
 				.taps = numbers + vm->n_disks + vm->n_cdroms,
+				.below = below,
 			},
 	};
-	map_add_all(&map, r->disk_fds, vm->n_disks, in.fds.disks);
+	map_add_disks(&map, r, in.fds.disks, below);
 	map_add_all(&map, r->cdrom_fds, vm->n_cdroms, in.fds.cdroms);
 	map_add_all(&map, r->tap_fds, vm->n_nics, in.fds.taps);
 	qemu_args_build(&in, r->host->qemu, &argv);

@@ -63,7 +63,8 @@ struct resources {
 	int vsock_fd;
 	struct tables tables; /* credentials and OEM strings */
 	int code_fd, vars_fd, kernel_fd, initrd_fd;
-	int *disk_fds, *cdrom_fds, *tap_fds;
+	struct disk_chain *disks; /* as many as the spec has */
+	int *cdrom_fds, *tap_fds;
 };
 
 /* Zeroed but for what is given. */

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "disk/volume.h"
+#include "disk/chain.h"
 #include "vmm/inspect.h"
 #include "vmm/names.h"
 #include "vmm/resources.h"
@@ -48,16 +48,15 @@ static int open_file(const char *key, const char *path, int *ret_fd, struct erro
 
 /* What was looked at by its path before may be another file by now: QEMU gets
  * no descriptor that was not looked at itself. */
-static int open_image(const char *path, enum disk_format format, bool read_only, int *ret_fd,
-		      struct error *err)
+static int open_code(const char *path, enum disk_format format, int *ret_fd, struct error *err)
 {
 	cleanup_close int fd = -1;
 	struct disk_info info;
 	int rc;
 
-	rc = disk_open(path, read_only, &fd, err);
+	rc = disk_open(path, true, &fd, err);
 	if (rc == 0)
-		rc = error_wrap_if(err, disk_examine(fd, format, &info, err), "'%s'", path);
+		rc = error_wrap_if(err, disk_examine(fd, format, NULL, &info, err), "'%s'", path);
 	if (rc == 0)
 		*ret_fd = steal_fd(&fd);
 	return rc;
@@ -70,8 +69,8 @@ static int open_images(struct resources *r, struct error *err)
 
 	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
 		rc = error_wrap_if(err,
-				   open_image(vm->disks[i].path, inspect_format(&vm->disks[i]),
-					      vm->disks[i].read_only, &r->disk_fds[i], err),
+				   disk_chain_open(vm->disks[i].path, inspect_format(&vm->disks[i]),
+						   vm->disks[i].read_only, &r->disks[i], NULL, err),
 				   "disk '%s'", vm->disks[i].name);
 	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
 		rc = error_wrap_if(err, disk_open(vm->cdroms[i].path, true, &r->cdrom_fds[i], err),
@@ -88,7 +87,7 @@ static int open_nvram(struct resources *r, struct error *err)
 	r->vars_fd = openat(r->state_dirfd, NAME_NVRAM, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (r->vars_fd < 0)
 		return error_errno(err, errno, "open the NVRAM");
-	return error_wrap_if(err, disk_examine(r->vars_fd, DISK_FORMAT_QCOW2, &info, err),
+	return error_wrap_if(err, disk_examine(r->vars_fd, DISK_FORMAT_QCOW2, NULL, &info, err),
 			     "NVRAM '%s' (moved away, it is made anew)", NAME_NVRAM);
 }
 
@@ -99,9 +98,9 @@ static int open_firmware(struct resources *r, struct error *err)
 	if (r->firmware.code) {
 		rc = error_wrap_if(
 			err,
-			open_image(r->firmware.code,
-				   r->firmware.code_qcow2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW,
-				   true, &r->code_fd, err),
+			open_code(r->firmware.code,
+				  r->firmware.code_qcow2 ? DISK_FORMAT_QCOW2 : DISK_FORMAT_RAW,
+				  &r->code_fd, err),
 			"firmware");
 		if (rc == 0)
 			rc = open_nvram(r, err);
@@ -176,9 +175,10 @@ int resources_files_open(struct resources *r, struct error *err)
 {
 	int rc;
 
-	rc = make_fds(r->vm->n_disks, &r->disk_fds, err);
-	if (rc == 0)
-		rc = make_fds(r->vm->n_cdroms, &r->cdrom_fds, err);
+	r->disks = calloc(r->vm->n_disks + 1, sizeof(*r->disks));
+	if (!r->disks)
+		return error_oom(err);
+	rc = make_fds(r->vm->n_cdroms, &r->cdrom_fds, err);
 	if (rc == 0)
 		rc = make_fds(r->vm->n_nics, &r->tap_fds, err);
 	if (rc < 0)
@@ -204,8 +204,8 @@ int resources_files_open(struct resources *r, struct error *err)
 
 void resources_files_close(struct resources *r)
 {
-	for (size_t i = 0; r->disk_fds && i < r->vm->n_disks; i++)
-		close_fd(&r->disk_fds[i]);
+	for (size_t i = 0; r->disks && i < r->vm->n_disks; i++)
+		disk_chain_close(&r->disks[i]);
 	for (size_t i = 0; r->cdrom_fds && i < r->vm->n_cdroms; i++)
 		close_fd(&r->cdrom_fds[i]);
 	for (size_t i = 0; r->tap_fds && i < r->vm->n_nics; i++)
@@ -227,10 +227,11 @@ void resources_files_free(struct resources *r)
 {
 	resources_files_close(r);
 	close_fd(&r->swtpm_fd);
-	free(r->disk_fds);
+	free(r->disks);
 	free(r->cdrom_fds);
 	free(r->tap_fds);
 	free(r->tap_names);
-	r->disk_fds = r->cdrom_fds = r->tap_fds = NULL;
+	r->disks = NULL;
+	r->cdrom_fds = r->tap_fds = NULL;
 	r->tap_names = NULL;
 }

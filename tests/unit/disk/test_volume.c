@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "disk/volume.h"
+#include "disk/chain.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -67,7 +67,7 @@ static void test_create_raw(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, 10 << 20);
-	assert_int_equal(disk_examine_path(path, DISK_FORMAT_RAW, &info, NULL), 0);
+	assert_int_equal(disk_chain_examine(path, DISK_FORMAT_RAW, &info, NULL), 0);
 	assert_int_equal(info.virtual_bytes, 10 << 20);
 	assert_true(info.allocated_bytes < 1 << 20);
 	assert_false(info.in_use);
@@ -77,7 +77,7 @@ static void test_create_raw(void **state)
 	assert_int_equal(st.st_size, 10 << 20);
 	assert_int_equal(entries(), 1);
 	/* It is no qcow2 image, whatever the configuration says. */
-	assert_int_equal(disk_examine_path(path, DISK_FORMAT_QCOW2, &info, &err), -EINVAL);
+	assert_int_equal(disk_chain_examine(path, DISK_FORMAT_QCOW2, &info, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "format: raw"));
 }
 
@@ -119,7 +119,7 @@ static void test_open(void **state)
 	assert_int_equal(disk_open(dir, true, &fd, &err), -EINVAL);
 	assert_int_equal(disk_open("/dev/null", true, &fd, &err), -EINVAL);
 	assert_int_equal(disk_open(path_of("missing"), true, &fd, &err), -ENOENT);
-	assert_int_equal(disk_examine_path(path_of("missing"), DISK_FORMAT_RAW, &info, &err),
+	assert_int_equal(disk_chain_examine(path_of("missing"), DISK_FORMAT_RAW, &info, &err),
 			 -ENOENT);
 	assert_non_null(strstr(err.text, "missing"));
 	assert_int_equal(fd, -1);
@@ -144,7 +144,7 @@ static void test_in_use(void **state)
 		cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
 
 		assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
-		assert_int_equal(disk_examine_path(path, DISK_FORMAT_RAW, &info, NULL), 0);
+		assert_int_equal(disk_chain_examine(path, DISK_FORMAT_RAW, &info, NULL), 0);
 		assert_int_equal(info.in_use, rows[i].in_use);
 		if (rows[i].in_use)
 			assert_int_equal(disk_grow(path, DISK_FORMAT_RAW, 8192, &err), -EBUSY);
@@ -180,8 +180,8 @@ static void test_hostile_image(void **state)
 			open(path_of("x"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 		assert_int_equal(write(fd, heads[i], i * 4), i * 4);
-		assert_int_equal(disk_examine(fd, DISK_FORMAT_QCOW2, &info, &err), -EINVAL);
-		assert_int_equal(disk_examine(fd, DISK_FORMAT_RAW, &info, &err), 0);
+		assert_int_equal(disk_examine(fd, DISK_FORMAT_QCOW2, NULL, &info, &err), -EINVAL);
+		assert_int_equal(disk_examine(fd, DISK_FORMAT_RAW, NULL, &info, &err), 0);
 		assert_int_equal(info.virtual_bytes, i * 4);
 	}
 }

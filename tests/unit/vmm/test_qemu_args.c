@@ -248,6 +248,23 @@ static void test_tables_and_vsock(void **state)
 	expect_machine("tables-vsock.argv", &m);
 }
 
+/* What lies below a disk comes before it, from the bottom on. */
+static void test_layers(void **state)
+{
+	static const struct qemu_layers below[] = {
+		{.v = {{.fd = 60, .qcow2 = true}, {.fd = 61, .qcow2 = false}}, .n = 2},
+		{.n = 0},
+	};
+	struct machine m;
+
+	(void)state;
+	machine_init(&m, "layers");
+	m.vm.firmware = SPEC_FIRMWARE_BIOS;
+	m.vm.n_disks = 2;
+	m.in.fds.below = below;
+	expect_machine("layers.argv", &m);
+}
+
 /* A comma and quotes wherever a string may hold them. */
 static void test_hostile_strings(void **state)
 {
@@ -312,10 +329,15 @@ static void test_same_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_minimal_uefi),    cmocka_unit_test(test_windows),
-		cmocka_unit_test(test_direct_kernel),   cmocka_unit_test(test_all_buses),
-		cmocka_unit_test(test_hostile_strings), cmocka_unit_test(test_pins),
-		cmocka_unit_test(test_same_again),      cmocka_unit_test(test_tables_and_vsock),
+		cmocka_unit_test(test_minimal_uefi),
+		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_direct_kernel),
+		cmocka_unit_test(test_all_buses),
+		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_hostile_strings),
+		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_same_again),
+		cmocka_unit_test(test_tables_and_vsock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
