@@ -18,6 +18,10 @@
 /* As glibc clones a thread. */
 enum { CLONE_THREAD_FLAGS = 0x3d0f00 };
 
+/* The profile was taken with 7.2 and 10.0. A version between the two, and one that is not known,
+ * gets what either of them asks for. */
+enum { OLD_QEMU = 902, LATER_QEMU = 703 };
+
 static const struct jail_row rows[] = {
 	/* Images and descriptors. */
 	ROW(JAIL_STEADY, "read", "eventfds, signalfds, TAPs"),
@@ -93,12 +97,12 @@ static const struct jail_row rows[] = {
 	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNGETIFF, "what a TAP's descriptor is"),
 	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNSETOFFLOAD, "offloads that a driver asks for"),
 	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNSETSNDBUF, "a TAP that is plugged in"),
-	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNGETVNETHDRSZ, "header of virtio-net"),
+	ROW_IF_UNTIL(OLD_QEMU, JAIL_STEADY, "ioctl", 1, TUNGETVNETHDRSZ, "header of virtio-net"),
 	ROW_IF(JAIL_STEADY, "ioctl", 1, TUNSETVNETHDRSZ, "header of virtio-net"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETVNETLE, "header of virtio-net 1.0"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETVNETBE, "header of virtio-net before 1.0"),
-	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNSETSTEERINGEBPF,
-		      "takes a program off a TAP, by later versions; there is none to put on"),
+	ROW_IF_SINCE(LATER_QEMU, JAIL_STEADY, "ioctl", 1, TUNSETSTEERINGEBPF,
+		     "takes a program off a TAP; there is none to put on"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, TUNGETFEATURES, "what a TAP can do"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, FIONREAD, "bytes that wait in a socket"),
 
@@ -126,7 +130,7 @@ static const struct jail_row rows[] = {
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKROTATIONAL, "kind of a block device"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKDISCARD, "discard on a block device"),
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, BLKZEROOUT, "zeroes on a block device"),
-	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, FS_IOC_FSGETXATTR, "extents, by later versions"),
+	ROW_IF_SINCE(LATER_QEMU, JAIL_STEADY, "ioctl", 1, FS_IOC_FSGETXATTR, "extents"),
 	/* XFS_IOC_DIOINFO */
 	ROW_IF_MARGIN(JAIL_STEADY, "ioctl", 1, 0x800c581e, "alignment on XFS"),
 	ROW(JAIL_REFUSED, "copy_file_range", "reads and writes instead"),
@@ -159,7 +163,7 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_START, "statfs", "page size of the guest's memory"),
 	ROW(JAIL_START, "fstatfs", "page size of the guest's memory, kind of an image's folder"),
 	ROW(JAIL_START, "get_mempolicy", "NUMA"),
-	ROW(JAIL_START, "set_mempolicy", "NUMA"),
+	ROW_UNTIL(OLD_QEMU, JAIL_START, "set_mempolicy", "NUMA"),
 	ROW_MARGIN(JAIL_START, "mbind", "NUMA"),
 	ROW(JAIL_START, "rt_sigaction", "handlers"),
 	ROW_MARGIN(JAIL_START, "sigaltstack", "handlers"),
@@ -181,7 +185,7 @@ static const struct jail_row rows[] = {
 	ROW_IF(JAIL_START, "prctl", 0, PR_SET_TIMERSLACK, "precise timers"),
 	ROW_IF(JAIL_START, "prctl", 0, PR_MCE_KILL,
 	       "memory errors come to the thread that met them"),
-	ROW_IF_MARGIN(JAIL_START, "prctl", 0, PR_CAPBSET_READ, "capabilities, by later versions"),
+	ROW_IF_SINCE(LATER_QEMU, JAIL_START, "prctl", 0, PR_CAPBSET_READ, "capabilities"),
 	/* PR_SET_VMA */
 	ROW_IF_MARGIN(JAIL_START, "prctl", 0, 0x53564d41, "names of memory, by later C libraries"),
 

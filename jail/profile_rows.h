@@ -45,6 +45,24 @@
 		.n_conditions = 1, .margin = true, .why = (reason)                      \
 	}
 
+/* Up to a version of the program, 902 for 9.2, or from one on. */
+#define ROW_UNTIL(version, phase_, name, reason)                                          \
+	{                                                                                 \
+		.syscall = (name), .phase = (phase_), .until = (version), .why = (reason) \
+	}
+#define ROW_IF_UNTIL(version, phase_, name, argument_, value_, reason)                  \
+	{                                                                               \
+		.syscall = (name), .phase = (phase_),                                   \
+		.conditions = {{.argument = (argument_), .value = (uint32_t)(value_)}}, \
+		.n_conditions = 1, .until = (version), .why = (reason)                  \
+	}
+#define ROW_IF_SINCE(version, phase_, name, argument_, value_, reason)                  \
+	{                                                                               \
+		.syscall = (name), .phase = (phase_),                                   \
+		.conditions = {{.argument = (argument_), .value = (uint32_t)(value_)}}, \
+		.n_conditions = 1, .since = (version), .why = (reason)                  \
+	}
+
 /* Where these bits of the argument are exactly this. */
 #define ROW_BITS(phase_, name, argument_, mask_, value_, reason)                               \
 	{                                                                                      \

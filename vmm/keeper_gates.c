@@ -10,7 +10,8 @@
 #include "vmm/names.h"
 
 static int open_gate(struct keeper *k, int *listener, struct jail_answerer *answerer,
-		     const struct jail_profile *profile, struct seal **ret_seal, struct error *err)
+		     const struct jail_profile *profile, unsigned version, struct seal **ret_seal,
+		     struct error *err)
 {
 	struct jail_answerer taken = *answerer;
 	char owner[96];
@@ -23,7 +24,9 @@ static int open_gate(struct keeper *k, int *listener, struct jail_answerer *answ
 			&(struct seal_options){
 				.owner = owner,
 				.profile = profile,
-				.situation = {.kvm = k->res.kvm, .watch = k->options->watch},
+				.situation = {.kvm = k->res.kvm,
+					      .version = version,
+					      .watch = k->options->watch},
 				.answerer = taken,
 			},
 			ret_seal, err);
@@ -34,10 +37,10 @@ int keeper_open_gates(struct keeper *k, struct error *err)
 	int rc;
 
 	rc = open_gate(k, &k->res.qemu_listener, &k->res.qemu_answerer, &jail_profile_qemu,
-		       &k->qemu_seal, err);
+		       k->res.qemu_version, &k->qemu_seal, err);
 	if (rc == 0)
 		rc = open_gate(k, &k->res.swtpm_listener, &k->res.swtpm_answerer,
-			       &jail_profile_swtpm, &k->swtpm_seal, err);
+			       &jail_profile_swtpm, 0, &k->swtpm_seal, err);
 	return rc;
 }
 

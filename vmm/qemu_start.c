@@ -10,6 +10,7 @@
 #include "tpm/swtpm.h"
 #include "vmm/owner.h"
 #include "vmm/qemu_args.h"
+#include "vmm/qemu_version.h"
 #include "vmm/resources.h"
 #include "vmm/resources_files.h"
 #include "vmm/uids.h"
@@ -231,7 +232,9 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.n_binds = binds.n,
 				.device = r->kvm ? "/dev/kvm" : NULL,
 				.profile = &jail_profile_qemu,
-				.situation = {.kvm = r->kvm, .watch = r->watch},
+				.situation = {.kvm = r->kvm,
+					      .version = r->qemu_version,
+					      .watch = r->watch},
 				.fds = map->v,
 				.n_fds = map->n,
 				.stderr_fd = err_write,
@@ -319,6 +322,7 @@ int qemu_start(struct resources *r, struct error *err)
 	qemu_args_build(&in, r->host->qemu, &argv);
 	if (argv.failed)
 		return error_oom(err);
+	r->qemu_version = qemu_version(r->paths, r->host->qemu);
 	rc = spawn_qemu(r, argv.v, &map, err);
 	if (rc < 0)
 		return rc;

@@ -41,6 +41,7 @@ struct resources {
 	struct hardware hw;
 	struct firmware_found firmware;
 	bool kvm;
+	unsigned qemu_version; /* vmm/qemu_version.h */
 	struct plan plan;
 	size_t n_done; /* steps that have to be undone */
 	struct child swtpm, qemu;

@@ -48,7 +48,7 @@ finish()
 		n_failed=1
 	fi
 	echo "1..$n_tests"
-	if [ -n "${HV_KEEP:-}" ] || [ "$n_failed" != 0 ] && [ -n "${HV_KEEP_FAILED:-}" ]; then
+	if [ -n "${HV_KEEP:-}" ] || { [ "$n_failed" != 0 ] && [ -n "${HV_KEEP_FAILED:-}" ]; }; then
 		echo "# kept: $work"
 	else
 		cut -d ' ' -f 5 /proc/self/mountinfo | grep "^$work/" | tac | xargs -r umount -l
