@@ -42,6 +42,11 @@ int paths_init(struct paths *ret_paths, const char *config_override, struct erro
 	return rc;
 }
 
+char *paths_machines(const struct paths *p)
+{
+	return str_printf("%s/machines", p->state);
+}
+
 static int open_below(const char *root, enum paths_kind kind, const char *name, mode_t mode,
 		      int make, int *ret_fd, struct error *err)
 {

@@ -6,6 +6,7 @@
  *
  *   STATE/vm/NAME/   state.json  nvram.qcow2  tpm/  console.log  supervisor.log
  *   STATE/net/NAME/  leases  supervisor.log
+ *   STATE/machines/  NAME.yaml of each machine that hvup made itself
  *   RUN/vm/NAME/     lock  status.json  qmp  console  monitor  serial  agent
  *   RUN/net/NAME/    lock  status.json  control  dnsmasq's files
  */
@@ -35,5 +36,8 @@ int paths_open_state(const struct paths *p, enum paths_kind kind, const char *na
 		     int *ret_fd, struct error *err);
 int paths_open_run(const struct paths *p, enum paths_kind kind, const char *name, int make,
 		   int *ret_fd, struct error *err);
+
+/* STATE/machines, the caller's to free; NULL when out of memory. */
+char *paths_machines(const struct paths *p);
 
 #endif

@@ -97,9 +97,13 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 
 static int load_lab(struct cli *cli)
 {
+	cleanup_free char *made = paths_machines(&cli->paths);
 	struct lab_faults faults = {0};
-	int rc = lab_load(cli->paths.config, &cli->lab, &faults, &cli->err);
+	int rc;
 
+	if (!made)
+		return error_oom(&cli->err);
+	rc = lab_load_all(cli->paths.config, made, NULL, &cli->lab, &faults, &cli->err);
 	if (!faults.n)
 		return rc;
 	/* The faults are the error: FILE:LINE:COL: what. */

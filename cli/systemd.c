@@ -40,14 +40,17 @@ static void tell(const struct error *err)
 
 static int generate(struct cli *cli)
 {
+	cleanup_free char *made = paths_machines(&cli->paths);
 	struct lab_faults faults = {0};
 	struct lab *lab = NULL;
 	int rc;
 
+	if (!made)
+		return error_oom(&cli->err);
 	/* hv is installed and not configured (yet). */
 	if (access(cli->paths.config, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	rc = lab_load(cli->paths.config, &lab, &faults, &cli->err);
+	rc = lab_load_all(cli->paths.config, made, NULL, &lab, &faults, &cli->err);
 	for (size_t i = 0; i < faults.n; i++) {
 		struct error err = ERROR_INIT;
 

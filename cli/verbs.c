@@ -17,6 +17,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_logs,
 	&verb_qmp,
 	&verb_events,
+	&verb_rm,
 	/* What happens in a guest. */
 	&verb_exec,
 	&verb_cp,

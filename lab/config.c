@@ -6,7 +6,8 @@
  * joined into four maps. Networks and pools are decoded first, since VMs point
  * to them. A profile is decoded once by itself, to tell its faults where they
  * are, and then, quietly, under each VM that takes it: table defaults, then the
- * profile, then the VM's own keys, each over the one before.
+ * profile, then the VM's own keys, each over the one before. A VM that is like
+ * others takes their layers over first (lab/like.c).
  */
 #include "lab/config.h"
 
@@ -17,13 +18,14 @@
 #include "lab/decode.h"
 #include "lab/derive.h"
 #include "lab/faults.h"
+#include "lab/like.h"
 #include "lab/order.h"
 #include "lab/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { DOCUMENTS_MAX = 256 };
+enum { DOCUMENTS_MAX = 4096 };
 
 enum part { PART_NETWORKS, PART_POOLS, PART_PROFILES, PART_VMS, PART_COUNT };
 
@@ -211,6 +213,7 @@ static void vm_clear(struct spec_vm *vm)
 	lab_oem_strings_free(vm);
 	free(vm->name);
 	free(vm->profile);
+	free(vm->like);
 	free(vm->cpu);
 	free(vm->machine);
 	free(vm->kernel);
@@ -230,36 +233,49 @@ static void check_profiles(struct lab_decoder *d, const struct lab_node *part)
 	}
 }
 
-static void decode_vm(struct lab_decoder *d, const struct lab_node *key,
-		      const struct lab_node *value, struct spec_vm *vm)
+/* A VM's profile and its own keys. Whether it says something of a tablet. */
+static bool decode_layer(struct lab_decoder *d, const struct lab_node *value, bool taking_over,
+			 struct spec_vm *vm)
 {
-	const struct lab_node *profile = lab_node_get(value, "profile"), *own, *common;
+	const struct lab_node *profile = lab_node_get(value, "profile"), *common = NULL;
 
-	vm->name = copy_name(d, key);
-	vm->where = key->where;
-	lab_decode_defaults(d, LAB_SECTION_VM, vm);
-	common = profile && profile->kind == LAB_NODE_SCALAR
-			 ? lab_node_get(d->profiles, profile->text)
-			 : NULL;
-	if (common) {
-		d->quiet = true;
+	if (profile && profile->kind == LAB_NODE_SCALAR)
+		common = lab_node_get(d->profiles, profile->text);
+	d->taking_over = taking_over;
+	d->quiet = true;
+	if (common)
 		lab_decode_map(d, LAB_SECTION_VM, common, true, vm);
-		d->quiet = false;
-	}
+	d->quiet = taking_over;
 	lab_decode_map(d, LAB_SECTION_VM, value, false, vm);
-	own = lab_node_get(value, "tablet");
-	if (!own && !lab_node_get(common, "tablet"))
+	d->quiet = d->taking_over = false;
+	return lab_node_get(value, "tablet") || lab_node_get(common, "tablet");
+}
+
+static void decode_vm(struct lab_decoder *d, size_t index, struct spec_vm *vm)
+{
+	struct lab_like like;
+	bool tablet = false;
+
+	vm->name = copy_name(d, d->vms->keys[index]);
+	vm->where = d->vms->keys[index]->where;
+	lab_decode_defaults(d, LAB_SECTION_VM, vm);
+	lab_like_find(d, index, &like);
+	while (like.n)
+		tablet |= decode_layer(d, like.v[--like.n], true, vm);
+	lab_like_detach(vm);
+	tablet |= decode_layer(d, d->vms->items[index], false, vm);
+	if (!tablet)
 		vm->tablet = vm->display != SPEC_DISPLAY_NONE;
 	if (lab_derive_vm(vm) < 0)
 		d->failed = true;
 }
 
-static void decode_vms(struct lab_decoder *d, const struct lab_node *part, struct lab *lab)
+static void decode_vms(struct lab_decoder *d, struct lab *lab)
 {
-	lab->vms = calloc(part->n + 1, sizeof(*lab->vms));
+	lab->vms = calloc(d->vms->n + 1, sizeof(*lab->vms));
 	d->failed = d->failed || !lab->vms;
-	for (size_t i = 0; lab->vms && i < part->n; i++)
-		decode_vm(d, part->keys[i], part->items[i], &lab->vms[lab->n_vms++]);
+	for (size_t i = 0; lab->vms && i < d->vms->n; i++)
+		decode_vm(d, i, &lab->vms[lab->n_vms++]);
 }
 
 void lab_free(struct lab *lab)
@@ -292,11 +308,12 @@ static void decode_all(struct lab_decoder *d, const struct lab_config *c, struct
 	for (enum part p = 0; p < PART_COUNT; p++)
 		join_part(d, c, p, &parts[p]);
 	d->profiles = &parts[PART_PROFILES];
+	d->vms = &parts[PART_VMS];
 	decode_networks(d, &parts[PART_NETWORKS], lab);
 	decode_pools(d, &parts[PART_POOLS], lab);
 	check_profiles(d, &parts[PART_PROFILES]);
-	decode_vms(d, &parts[PART_VMS], lab);
-	d->profiles = NULL;
+	decode_vms(d, lab);
+	d->profiles = d->vms = NULL;
 	for (enum part p = 0; p < PART_COUNT; p++) {
 		free(parts[p].keys);
 		free(parts[p].items);

@@ -5,7 +5,7 @@
  * lab/load.c) is the only function of lab/ that opens files.
  *
  * Every fault of every document is collected, sorted by file and position, and
- * told at once. Bounds: 4 MiB a file, 256 files, 20 levels, 100,000 nodes a
+ * told at once. Bounds: 4 MiB a file, 4096 files, 20 levels, 100,000 nodes a
  * file with aliases expanded (so a cycle ends there), 1000 anchors a file, 4095
  * bytes a text, 1000 faults.
  */
@@ -51,5 +51,19 @@ int lab_config_resolve(struct lab_config *c, struct lab **ret_lab, struct lab_fa
  * a plain error (-ENOENT …) with no fault. */
 int lab_load(const char *path, struct lab **ret_lab, struct lab_faults *ret_faults,
 	     struct error *err);
+
+/* A document that is no file (yet). */
+struct lab_extra {
+	const char *file; /* what faults call it */
+	const char *text;
+};
+
+/*
+ * The same, merged with the machines that hvup made itself, the *.yaml of the
+ * folder made, which may be missing or empty, and with one more document (NULL:
+ * none).
+ */
+int lab_load_all(const char *path, const char *made, const struct lab_extra *extra,
+		 struct lab **ret_lab, struct lab_faults *ret_faults, struct error *err);
 
 #endif

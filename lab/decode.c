@@ -66,6 +66,8 @@ void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struc
 
 		if (!row)
 			unknown_key(d, section, map->keys[i]);
+		else if (d->taking_over && row->own)
+			continue;
 		else if (in_profile && row->not_in_profile)
 			lab_decoder_fault(d, map->keys[i], "'%s' cannot stand in a profile",
 					  row->key);

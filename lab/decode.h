@@ -12,8 +12,10 @@ struct lab_decoder {
 	struct lab_faults *faults;
 	const struct lab *lab; /* networks and pools to refer to */
 	const struct lab_node *profiles; /* the map of profiles, or NULL */
+	const struct lab_node *vms; /* the map of VMs, or NULL */
 	bool failed; /* out of memory */
 	bool quiet; /* faults were told before */
+	bool taking_over; /* for another VM, by its like: */
 };
 
 void lab_decoder_fault(struct lab_decoder *d, const struct lab_node *at, const char *fmt, ...)

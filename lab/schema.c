@@ -34,6 +34,7 @@ static const char *const type_names[] = {
 	[LAB_TYPE_DOMAIN] = "domain name",
 	[LAB_TYPE_NETWORK] = "name of a network",
 	[LAB_TYPE_PROFILE] = "name of a profile",
+	[LAB_TYPE_MACHINE] = "name of a VM",
 	[LAB_TYPE_VOLUME] = "POOL/FILE",
 	[LAB_TYPE_VSOCK] = "no, auto or number",
 	[LAB_TYPE_DISKS] = "list",
@@ -102,7 +103,11 @@ static const struct lab_schema_row rows[] = {
 	VM("profile", LAB_TYPE_PROFILE, profile, .not_in_profile = true,
 	   .help = "Profile to take keys from that are not given here; lists and maps are "
 		   "replaced, not merged."),
-	VM("uuid", LAB_TYPE_UUID, uuid, .not_in_profile = true,
+	VM("like", LAB_TYPE_MACHINE, like, .not_in_profile = true, .own = true,
+	   .help = "VM to take over what is said neither here nor in a profile that is named here: "
+		   "all but its uuid, disks, MACs, fixed addresses, autostart and vsock context id. "
+		   "It may be like another one itself."),
+	VM("uuid", LAB_TYPE_UUID, uuid, .not_in_profile = true, .own = true,
 	   .default_note = "derived from the name",
 	   .help = "The machine's identity, as its firmware tells the guest."),
 	VM("firmware", LAB_TYPE_ENUM, firmware, .words = lab_firmware_words, .default_text = "uefi",
@@ -134,7 +139,7 @@ static const struct lab_schema_row rows[] = {
 	   .help = "Hyper-V enlightenments for Windows, where KVM runs."),
 	VM("agent", LAB_TYPE_BOOL, agent, .default_text = "true",
 	   .help = "A channel for QEMU's guest agent."),
-	VM("autostart", LAB_TYPE_BOOL, autostart, .default_text = "false",
+	VM("autostart", LAB_TYPE_BOOL, autostart, .default_text = "false", .own = true,
 	   .help = "Whether `hv up` without names, and hv.target, start it."),
 	VM("after", LAB_TYPE_AFTER, after, .not_in_profile = true,
 	   .help = "Machines that start before this one, and stop after it, where both do; one "
@@ -159,7 +164,7 @@ static const struct lab_schema_row rows[] = {
 	   .default_text = "90",
 	   .help = "Seconds that the guest has to shut down when its supervisor is asked to end, as "
 		   "by `systemctl stop`; then it is ended."),
-	VM("disks", LAB_TYPE_DISKS, disks, .help = "Disks, in the order of booting."),
+	VM("disks", LAB_TYPE_DISKS, disks, .own = true, .help = "Disks, in the order of booting."),
 	VM("cdroms", LAB_TYPE_CDROMS, cdroms,
 	   .help = "ISO images, each a path, in CD drives on SATA."),
 	VM("nics", LAB_TYPE_NICS, nics, .help = "Network interfaces."),

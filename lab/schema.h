@@ -41,6 +41,7 @@ enum lab_type {
 	LAB_TYPE_DOMAIN,
 	LAB_TYPE_NETWORK, /* the name of one */
 	LAB_TYPE_PROFILE,
+	LAB_TYPE_MACHINE, /* the name of a VM */
 	LAB_TYPE_VOLUME, /* POOL/FILE */
 	LAB_TYPE_VSOCK, /* no, auto or a context id */
 	LAB_TYPE_DISKS, /* lists of sections */
@@ -59,6 +60,7 @@ struct lab_schema_row {
 	enum lab_type type;
 	size_t offset; /* in the section's struct of lab/spec.h */
 	bool required, not_in_profile;
+	bool own; /* never taken over by like: */
 	uint64_t min, max; /* of numbers, decimals and sizes; max 0: no bound */
 	const char *const *words; /* of an enum */
 	const char *default_text; /* as it would be written; NULL: none */

@@ -159,6 +159,7 @@ struct spec_vm {
 	char *name;
 	struct spec_where where;
 	char *profile; /* NULL: none */
+	char *like; /* the VM that the rest was taken over from; NULL: none */
 	char uuid[37]; /* lower case */
 	enum spec_firmware firmware;
 	bool tpm; /* default: false */

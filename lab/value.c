@@ -380,6 +380,23 @@ static void take_profile(struct lab_decoder *d, const struct lab_schema_row *row
 	strbuf_free(&known);
 }
 
+static void take_machine(struct lab_decoder *d, const struct lab_schema_row *row,
+			 const struct lab_node *value, void *field)
+{
+	struct strbuf known = {0};
+
+	if (lab_node_get(d->vms, value->text)) {
+		set_text(d, field, value->text);
+		return;
+	}
+	for (size_t i = 0; d->vms && i < d->vms->n; i++)
+		strbuf_addf(&known, "%s%s", i ? ", " : "", d->vms->keys[i]->text);
+	lab_decoder_fault(d, value, "%s: there is no vm '%s'; there %s: %s", row->key, value->text,
+			  d->vms && d->vms->n == 1 ? "is" : "are",
+			  known.data ? known.data : "none");
+	strbuf_free(&known);
+}
+
 static void no_pool(struct lab_decoder *d, const struct lab_node *value, const char *name)
 {
 	struct strbuf known = {0};
@@ -454,7 +471,7 @@ static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_UUID] = take_uuid,       [LAB_TYPE_DOMAIN] = take_domain,
 	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
 	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
-	[LAB_TYPE_VSOCK] = take_vsock,
+	[LAB_TYPE_VSOCK] = take_vsock,     [LAB_TYPE_MACHINE] = take_machine,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,

@@ -47,15 +47,15 @@ bool units_wanted(const struct paths *paths)
 static bool is_up_to_date(const struct units_start *s)
 {
 	cleanup_free char *path = str_printf(GENERATED "/hv@%s.service.d/" UNIT_DROP_IN, s->name);
+	cleanup_free char *made = paths_machines(s->paths), *found = NULL;
 	cleanup_strbuf struct strbuf wanted = {0};
-	cleanup_free char *found = NULL;
 	struct lab_faults faults = {0};
 	const struct spec_vm *vm;
 	struct lab *lab = NULL;
 	bool same = true;
 
 	/* With a fault in the configuration it does not start anyway, and says why. */
-	if (lab_load(s->paths->config, &lab, &faults, NULL) < 0) {
+	if (!made || lab_load_all(s->paths->config, made, NULL, &lab, &faults, NULL) < 0) {
 		lab_faults_free(&faults);
 		return true;
 	}

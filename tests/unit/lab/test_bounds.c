@@ -235,11 +235,11 @@ static void test_many_documents(void **state)
 	struct lab_config *c = lab_config_new();
 
 	(void)state;
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < 4096; i++)
 		assert_int_equal(lab_config_add(c, "f", "vms: {}\n", 8, NULL), 0);
 	assert_int_equal(lab_config_add(c, "one-more", "vms: {}\n", 8, NULL), 0);
 	faults = resolve_to_text(c, true);
-	assert_string_equal(faults, "one-more:1:1: more than 256 files of configuration\n");
+	assert_string_equal(faults, "one-more:1:1: more than 4096 files of configuration\n");
 }
 
 int main(void)

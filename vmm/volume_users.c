@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/volume_users.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "disk/chain.h"
+#include "disk/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+enum { NAMED_MAX = 8 };
+
+bool volume_is_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (str_eq(a, b))
+		return true;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+void volume_users_find(const struct lab *lab, const char *path, struct strv *ret_vms)
+{
+	for (size_t i = 0; i < lab->n_vms; i++) {
+		const struct spec_vm *vm = &lab->vms[i];
+		size_t j = 0;
+
+		while (j < vm->n_disks && !volume_is_same(vm->disks[j].path, path))
+			j++;
+		if (j < vm->n_disks)
+			strv_add(ret_vms, vm->name);
+	}
+}
+
+/* Whether path stands in the records below image. */
+static int lies_on(const char *image, const char *path, bool *ret_yes, struct error *err)
+{
+	cleanup_free char *at = strdup(image);
+
+	*ret_yes = false;
+	for (unsigned depth = 0; at && depth < DISK_LAYERS_MAX; depth++) {
+		cleanup_disk_record struct disk_record record = {0};
+		char *below;
+		int rc = disk_record_read(at, &record, err);
+
+		if (rc < 0 || !record.backing)
+			return rc;
+		below = disk_record_resolve(at, record.backing);
+		free(at);
+		at = below;
+		if (at && volume_is_same(at, path)) {
+			*ret_yes = true;
+			return 0;
+		}
+	}
+	return at ? 0 : error_oom(err);
+}
+
+static int find_vms(const struct lab *lab, const char *path, struct strv *ret_clones,
+		    struct error *err)
+{
+	for (size_t i = 0; i < lab->n_vms; i++) {
+		const struct spec_vm *vm = &lab->vms[i];
+		bool yes = false;
+
+		for (size_t j = 0; !yes && j < vm->n_disks; j++) {
+			int rc = lies_on(vm->disks[j].path, path, &yes, err);
+
+			if (rc < 0)
+				return rc;
+		}
+		if (yes)
+			strv_addf(ret_clones, "vm '%s'", vm->name);
+	}
+	return 0;
+}
+
+/* Whether a machine's disk is this image or lies on it: then the machine was told. */
+static bool is_of_a_machine(const struct lab *lab, const char *image)
+{
+	for (size_t i = 0; i < lab->n_vms; i++)
+		for (size_t j = 0; j < lab->vms[i].n_disks; j++) {
+			const char *disk = lab->vms[i].disks[j].path;
+			bool yes;
+
+			if (volume_is_same(disk, image) ||
+			    (lies_on(disk, image, &yes, NULL) == 0 && yes))
+				return true;
+		}
+	return false;
+}
+
+/* Images beside path, by their records. */
+static int find_images(const struct lab *lab, const char *path, struct strv *ret_clones,
+		       struct error *err)
+{
+	int folder_len = (int)(strrchr(path, '/') - path);
+	cleanup_free char *records = str_printf("%.*s/" DISK_RECORD_FOLDER, folder_len, path);
+	cleanup_closedir DIR *dir = records ? opendir(records) : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name);
+		cleanup_free char *image = NULL;
+		bool yes;
+		int rc;
+
+		if (len <= 5 || !str_eq(entry->d_name + len - 5, ".json"))
+			continue;
+		image = str_printf("%.*s/%.*s", folder_len, path, (int)len - 5, entry->d_name);
+		if (!image)
+			return error_oom(err);
+		/* A record may outlive its image. */
+		if (access(image, F_OK) < 0)
+			continue;
+		rc = lies_on(image, path, &yes, err);
+		if (rc < 0)
+			return rc;
+		if (yes && !is_of_a_machine(lab, image))
+			strv_addf(ret_clones, "'%s'", image);
+	}
+	return records ? 0 : error_oom(err);
+}
+
+int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
+		       struct error *err)
+{
+	int rc = find_vms(lab, path, ret_clones, err);
+
+	if (rc == 0)
+		rc = find_images(lab, path, ret_clones, err);
+	return rc == 0 && ret_clones->failed ? error_oom(err) : rc;
+}
+
+int volume_check_clones(const struct lab *lab, const char *path, struct error *err)
+{
+	cleanup_strbuf struct strbuf named = {0};
+	cleanup_strv struct strv clones = {0};
+	int rc = volume_clones_find(lab, path, &clones, err);
+
+	if (rc < 0 || !clones.n)
+		return rc;
+	for (size_t i = 0; i < clones.n && i < NAMED_MAX; i++)
+		strbuf_addf(&named, "%s%s", i ? ", " : "", clones.v[i]);
+	if (clones.n > NAMED_MAX)
+		strbuf_addf(&named, " and %zu more", clones.n - NAMED_MAX);
+	return error_set(err, EBUSY, "'%s' is the base of %s", path,
+			 named.data ? named.data : "others");
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who needs an image: machines whose disk it is, and images that lie on it. Known
+ * by the configuration and by what is recorded beside each image (disk/record.h);
+ * no image is opened.
+ */
+#ifndef HV_VMM_VOLUME_USERS_H
+#define HV_VMM_VOLUME_USERS_H
+
+#include "base/str.h"
+#include "lab/spec.h"
+
+struct error;
+
+/* Whether two paths name one file, also where one of them is missing. */
+bool volume_is_same(const char *a, const char *b);
+
+/* The names of the machines that have path among their disks, once each. */
+void volume_users_find(const struct lab *lab, const char *path, struct strv *ret_vms);
+
+/*
+ * What lies on path: "vm 'web1'" for each machine with a disk on it, at whatever
+ * depth, and "'/pool/x.qcow2'" for an image beside it that is no machine's.
+ */
+int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
+		       struct error *err);
+
+/* -EBUSY, and who they are, where something lies on path. */
+int volume_check_clones(const struct lab *lab, const char *path, struct error *err);
+
+#endif
