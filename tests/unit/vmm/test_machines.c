@@ -84,7 +84,6 @@ static void fill(const struct place *p)
 
 static void assert_gone(const struct scratch *s, const struct place *p)
 {
-	cleanup_free char *uids = str_printf("%s/uids", p->state);
 	struct disk_record record;
 	uid_t uid, other;
 
