@@ -15,17 +15,42 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+/* Whether it goes in this call, too. */
+static bool is_named(const struct cli *cli, const char *name)
+{
+	for (size_t i = 0; i < cli->n_names; i++)
+		if (str_eq(cli->names[i], name))
+			return true;
+	return false;
+}
+
 /* Others that are like it would have nothing to be like any more. */
 static int check_likes(struct cli *cli, const char *name)
 {
 	for (size_t i = 0; i < cli->lab->n_vms; i++) {
 		const struct spec_vm *vm = &cli->lab->vms[i];
 
-		if (vm->like && str_eq(vm->like, name))
+		if (vm->like && str_eq(vm->like, name) && !is_named(cli, vm->name))
 			return error_set(&cli->err, EBUSY, "vm '%s' is like it (%s:%u)", vm->name,
 					 vm->where.file, vm->where.line);
 	}
 	return 0;
+}
+
+/* Who else has a disk on one of its own. */
+static int check_clones(struct cli *cli, const struct spec_disk *disk)
+{
+	cleanup_strv struct strv clones = {0};
+	int rc = disk->read_only ? 0 : volume_clones_find(cli->lab, disk->path, &clones, &cli->err);
+	bool others = false;
+
+	for (size_t i = 0; i < clones.n; i++) {
+		const char *name = str_after(clones.v[i], "vm '");
+		cleanup_free char *vm = name ? strndup(name, strlen(name) - 1) : NULL;
+
+		others = others || !vm || !is_named(cli, vm);
+	}
+	return rc < 0 || !others ? rc : volume_check_clones(cli->lab, disk->path, &cli->err);
 }
 
 static int check(struct cli *cli, const char *name)
@@ -44,9 +69,56 @@ static int check(struct cli *cli, const char *name)
 		return 0;
 	rc = check_likes(cli, name);
 	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
-		if (!vm->disks[i].read_only)
-			rc = volume_check_clones(cli->lab, vm->disks[i].path, &cli->err);
+		rc = check_clones(cli, &vm->disks[i]);
 	return error_wrap_if(&cli->err, rc, "vm '%s'", name);
+}
+
+/* Whether a disk still lies on one of its own: that one goes first. */
+static bool is_base(struct cli *cli, const char *name)
+{
+	const struct spec_vm *vm = lab_find_vm(cli->lab, name);
+
+	for (size_t i = 0; vm && i < vm->n_disks; i++)
+		if (!vm->disks[i].read_only &&
+		    volume_check_clones(cli->lab, vm->disks[i].path, &cli->err) < 0)
+			return true;
+	return false;
+}
+
+static bool remove_one(struct cli *cli, const char *name)
+{
+	int rc = machine_remove(&cli->paths, name, &cli->err);
+
+	if (rc == 0) {
+		(void)printf("%s is removed\n", name);
+		return true;
+	}
+	cli_tell(&cli->err);
+	cli->exit_code = CLI_FAILED;
+	return false;
+}
+
+/* Those first on which nothing lies, whatever the order of the names. */
+static int remove_all(struct cli *cli)
+{
+	cleanup_free bool *done = calloc(cli->n_names + 1, sizeof(*done));
+	bool any = true;
+
+	if (!done)
+		return error_oom(&cli->err);
+	while (any) {
+		any = false;
+		for (size_t i = 0; i < cli->n_names; i++) {
+			if (done[i] || is_base(cli, cli->names[i]))
+				continue;
+			done[i] = true;
+			any = remove_one(cli, cli->names[i]) || any;
+		}
+	}
+	for (size_t i = 0; i < cli->n_names; i++)
+		if (!done[i] && is_base(cli, cli->names[i]))
+			return -cli->err.code;
+	return 0;
 }
 
 /* Kills those of them that are up. */
@@ -85,16 +157,7 @@ static int run(struct cli *cli)
 		rc = kill_all(cli);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < cli->n_names; i++) {
-		rc = machine_remove(&cli->paths, cli->names[i], &cli->err);
-		if (rc < 0) {
-			cli_tell(&cli->err);
-			cli->exit_code = CLI_FAILED;
-			continue;
-		}
-		(void)printf("%s is removed\n", cli->names[i]);
-	}
-	return 0;
+	return remove_all(cli);
 }
 
 const struct verb verb_rm = {

@@ -17,6 +17,7 @@
 #include "vmm/inspect.h"
 #include "vmm/network.h"
 #include "vmm/rundir.h"
+#include "vmm/template.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -99,8 +100,10 @@ static int look(struct up *u, uint64_t deadline_usec)
 static int inspect_one(const struct up *u, const struct spec_vm *vm, struct error *err)
 {
 	struct firmware_found firmware = {0};
-	int rc = inspect_vm(vm, &u->host, err);
+	int rc = template_check_start(&u->cli->paths, u->cli->lab, vm, err);
 
+	if (rc == 0)
+		rc = inspect_vm(vm, &u->host, err);
 	if (rc == 0)
 		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
 	firmware_found_free(&firmware);

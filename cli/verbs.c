@@ -17,6 +17,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_logs,
 	&verb_qmp,
 	&verb_events,
+	&verb_clone,
+	&verb_template,
 	&verb_rm,
 	/* What happens in a guest. */
 	&verb_exec,

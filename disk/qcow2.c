@@ -266,6 +266,7 @@ int qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_bytes, struct qcow
 				 h.cluster_bits);
 	h.cluster_bytes = 1ULL << h.cluster_bits;
 	info.virtual_bytes = be64(buf + AT_VIRTUAL_BYTES);
+	info.snapshots = be32(buf + AT_SNAPSHOTS);
 	if (info.virtual_bytes > virtual_max)
 		return error_set(err, EINVAL,
 				 "qcow2: a virtual size of %" PRIu64 " bytes, more than 64 TiB",

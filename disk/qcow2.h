@@ -18,6 +18,7 @@ enum {
 
 struct qcow2_info {
 	uint64_t virtual_bytes;
+	uint32_t snapshots; /* how many are within it */
 	/* The backing file's name as the image has it, any bytes but NUL; "": none.
 	 * What becomes of it is the caller's to decide. */
 	char backing[QCOW2_NAME_MAX + 1];

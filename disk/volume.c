@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/volume.h"
 
-#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "disk/chain.h"
 #include "disk/qcow2.h"
+#include "disk/qemu_img.h"
 #include "disk/record.h"
 
 #include <errno.h>
@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 enum {
-	QEMU_IMG_MS = 120 * 1000,
 	/* QEMU marks each permission that it holds on an image by a shared lock
 	 * on one byte: from 100 on what it does, from 200 on what it forbids. */
 	LOCK_BYTES_FIRST = 100,
@@ -141,6 +140,7 @@ static int examine_qcow2(int fd, uint64_t file_bytes, const struct disk_record *
 		rc = check_backing(&info, below, err);
 	if (rc == 0) {
 		into->virtual_bytes = info.virtual_bytes;
+		into->snapshots = info.snapshots;
 		into->has_backing = info.backing[0] != '\0';
 	}
 	return rc;
@@ -169,15 +169,6 @@ int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
 	}
 	*ret_info = info;
 	return 0;
-}
-
-static int run_qemu_img(char *const *argv, struct error *err)
-{
-	cleanup_free char *program = file_find_program("qemu-img");
-
-	if (!program)
-		return error_set(err, ENOENT, "qemu-img is not installed (apt install qemu-utils)");
-	return child_run(program, argv, NULL, 0, QEMU_IMG_MS, NULL, err);
 }
 
 static int sync_path(const char *path, int flags, struct error *err)
@@ -209,7 +200,7 @@ static int make_qcow2(const char *path, uint64_t bytes, struct error *err)
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s'", path);
 	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
-	return run_qemu_img(argv, err);
+	return qemu_img_run(argv, QEMU_IMG_MS, err);
 }
 
 /* Gives the complete image its name, where nobody has it yet. */
@@ -276,5 +267,5 @@ int disk_grow(const char *path, enum disk_format format, uint64_t bytes, struct 
 					   " bytes already; images are never shrunk",
 					   path, info.virtual_bytes);
 	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
-	return error_wrap_if(err, run_qemu_img(argv, err), "grow '%s'", path);
+	return error_wrap_if(err, qemu_img_run(argv, QEMU_IMG_MS, err), "grow '%s'", path);
 }

@@ -20,6 +20,7 @@ struct disk_info {
 	uint64_t virtual_bytes;
 	uint64_t allocated_bytes; /* st_blocks * 512 */
 	bool in_use; /* another process holds QEMU's image lock on it */
+	uint32_t snapshots; /* within it */
 	bool has_backing; /* its header names the image that was expected below it */
 };
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "firmware/variables.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static int cache_name(const char *template_path, char *buf, size_t size, struct 
 	return 0;
 }
 
-static int convert(const char *template_path, bool qcow2, const char *to, struct error *err)
+static int convert(const char *from, bool qcow2, const char *to, bool to_qcow2, struct error *err)
 {
 	cleanup_free char *program = file_find_program("qemu-img");
 	char *argv[] = {(char *)"qemu-img",
@@ -38,8 +39,8 @@ static int convert(const char *template_path, bool qcow2, const char *to, struct
 			(char *)"-f",
 			qcow2 ? (char *)"qcow2" : (char *)"raw",
 			(char *)"-O",
-			(char *)"qcow2",
-			(char *)template_path,
+			to_qcow2 ? (char *)"qcow2" : (char *)"raw",
+			(char *)from,
 			(char *)to,
 			NULL};
 
@@ -76,7 +77,7 @@ static int fill_cache(const char *template_path, bool qcow2, const char *cached,
 		return error_oom(err);
 	if (is_qcow2(cached))
 		return 0;
-	rc = convert(template_path, qcow2, temp, err);
+	rc = convert(template_path, qcow2, temp, true, err);
 	if (rc == 0)
 		rc = sync_file(temp, err);
 	if (rc == 0 && rename(temp, cached) < 0)
@@ -117,4 +118,44 @@ int firmware_nvram_create(const char *template_path, bool template_qcow2, const 
 	if (rc == 0)
 		rc = copy(cached, dirfd, name, err);
 	return error_wrap_if(err, rc, "create NVRAM from '%s'", template_path);
+}
+
+/* The variables as they lie in flash, without what belongs to one machine alone. */
+static int forget_identity(const char *raw, struct error *err)
+{
+	cleanup_close int fd = open(raw, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_free char *data = NULL;
+	size_t len;
+	int rc;
+
+	if (fd < 0)
+		return error_errno(err, errno, "open '%s'", raw);
+	rc = file_read(AT_FDCWD, raw, COPY_BYTES_MAX, &data, &len, err);
+	if (rc < 0 || !firmware_variables_forget((uint8_t *)data, len))
+		return rc;
+	return file_write_all(fd, data, len, err);
+}
+
+int firmware_nvram_copy(const char *from, const char *to, struct error *err)
+{
+	cleanup_free char *raw = str_printf("%s.raw", to), *temp = str_printf("%s.new", to);
+	int rc;
+
+	if (!raw || !temp)
+		return error_oom(err);
+	rc = convert(from, true, raw, false, err);
+	if (rc == 0)
+		rc = forget_identity(raw, err);
+	if (rc == 0)
+		rc = convert(raw, false, temp, true, err);
+	if (rc == 0 && chmod(temp, 0600) < 0)
+		rc = error_errno(err, errno, "chmod '%s'", temp);
+	if (rc == 0)
+		rc = sync_file(temp, err);
+	if (rc == 0 && rename(temp, to) < 0)
+		rc = error_errno(err, errno, "rename '%s'", temp);
+	(void)unlink(raw);
+	if (rc < 0)
+		(void)unlink(temp);
+	return error_wrap_if(err, rc, "copy the NVRAM");
 }

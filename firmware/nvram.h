@@ -16,4 +16,11 @@ struct error;
 int firmware_nvram_create(const char *template_path, bool template_qcow2, const char *cache,
 			  int dirfd, const char *name, struct error *err);
 
+/*
+ * Makes to a copy of another VM's NVRAM, mode 0600, without what would tell one
+ * machine from the other (firmware/variables.h) and without snapshots; both are
+ * absolute paths. What from's header says was examined before.
+ */
+int firmware_nvram_copy(const char *from, const char *to, struct error *err);
+
 #endif

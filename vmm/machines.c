@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "disk/frozen.h"
 #include "disk/record.h"
 #include "vmm/adopt.h"
 #include "vmm/json.h"
@@ -114,6 +115,8 @@ static int remove_volume(const char *path, struct error *err)
 	if (!unfinished)
 		return error_oom(err);
 	(void)unlink(unfinished);
+	/* A template's cannot be removed as it is. */
+	(void)disk_thaw(path, 0600, NULL);
 	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return error_errno(err, errno, "remove '%s'", path);
 	fault_point("volume removed");
@@ -291,6 +294,37 @@ static int check_down(const struct paths *paths, const char *name, const struct 
 	return 0;
 }
 
+int machine_hold_down(const struct paths *paths, const char *name, struct rundir *ret_run,
+		      struct error *err)
+{
+	struct rundir run = RUNDIR_INIT;
+	int rc = rundir_acquire(paths, PATHS_VM, name, &run, err);
+
+	if (rc == -EALREADY)
+		return error_set(err, EBUSY, "vm '%s' is up (hv down %s)", name, name);
+	if (rc == 0)
+		rc = check_down(paths, name, &run, err);
+	if (rc < 0)
+		rundir_release(&run);
+	else
+		*ret_run = run;
+	return rc;
+}
+
+json_t *machine_read(const struct paths *paths, const char *name)
+{
+	cleanup_json json_t *document = NULL;
+	cleanup_free char *text = NULL;
+	cleanup_close int dirfd = -1;
+	struct names names;
+
+	if (make_names(name, &names, NULL) < 0 || open_folder(paths, false, &dirfd, NULL) < 0 ||
+	    file_read_plain(dirfd, names.file, FILE_BYTES_MAX, &text, NULL, NULL) < 0)
+		return NULL;
+	document = json_loads(text, 0, NULL);
+	return json_incref(json_object_get(json_object_get(document, "vms"), name));
+}
+
 int machine_remove(const struct paths *paths, const char *name, struct error *err)
 {
 	cleanup_close int dirfd = -1, lockfd = -1;
@@ -306,14 +340,7 @@ int machine_remove(const struct paths *paths, const char *name, struct error *er
 	if (rc < 0)
 		return rc;
 	/* Nobody starts it meanwhile. */
-	rc = rundir_acquire(paths, PATHS_VM, name, &run, err);
-	if (rc == -EALREADY)
-		rc = error_set(err, EBUSY, "vm '%s' is up (hv down %s)", name, name);
-	if (rc == 0) {
-		rc = check_down(paths, name, &run, err);
-		if (rc < 0)
-			rundir_release(&run);
-	}
+	rc = machine_hold_down(paths, name, &run, err);
 	if (rc == 0)
 		rc = turn_to_part(paths, dirfd, &names, err);
 	if (rc == 0)

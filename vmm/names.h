@@ -6,6 +6,8 @@
 #define NAME_NVRAM "nvram.qcow2"
 #define NAME_CONSOLE_LOG "console.log"
 #define NAME_SUPERVISOR_LOG "supervisor.log"
+#define NAME_TEMPLATE "template.json"
+#define NAME_TEMPLATE_LOCK "template.lock"
 #define NAME_SYSCALLS "syscalls.json"
 #define NAME_LEASES "leases"
 #define NAME_RESOLVER "resolver"

@@ -20,6 +20,7 @@
 #include "vmm/owner.h"
 #include "vmm/qemu_start.h"
 #include "vmm/resources_files.h"
+#include "vmm/template.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -279,7 +280,9 @@ static int prepare(struct resources *r, struct error *err)
 {
 	int rc;
 
-	rc = inspect_vm(r->vm, r->host, err);
+	rc = template_check_start(r->paths, NULL, r->vm, err);
+	if (rc == 0)
+		rc = inspect_vm(r->vm, r->host, err);
 	if (rc == 0)
 		rc = inspect_accel(r->vm, r->host, &r->kvm, err);
 	if (rc < 0)

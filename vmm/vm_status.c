@@ -10,6 +10,7 @@
 #include "vmm/leases.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
+#include "vmm/template.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,14 +66,14 @@ static json_t *describe_cdroms(const struct spec_vm *vm)
 static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
 {
 	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
-			 "s:n s:n s:n s:n s:n s:n s:n}",
+			 "s:n s:n s:n s:n s:n s:n s:n s:b}",
 			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
 			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
 			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
 			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
 			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
 			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
-			 "keeper", "jail_at_start", "vsock", "error");
+			 "keeper", "jail_at_start", "vsock", "error", "template", 0);
 }
 
 json_t *vm_status_running(const struct vm_status_facts *f)
@@ -165,6 +166,8 @@ static json_t *describe_stopped(const struct paths *paths, const struct spec_vm 
 	status = describe(vm, pins.crashed ? VM_STATE_CRASHED : VM_STATE_STOPPED, &r);
 	if (status && pins.last_error)
 		(void)json_object_set_new(status, "error", json_string(pins.last_error));
+	if (status && template_is(paths, vm->name))
+		(void)json_object_set_new(status, "template", json_true());
 	/* What a start would choose is no fact yet. */
 	if (status && !pins.machine && !vm->machine)
 		(void)json_object_set_new(status, "machine", json_null());

@@ -5,7 +5,7 @@
  *
  *   name state uuid pid reason started accel machine cpu cpus memory firmware
  *   tpm nics[{network, mac, tap, model, address}] disks[{name, path, size, bus,
- *   format}] cdroms[] agent qemu swtpm supervisor keeper jail_at_start error
+ *   format}] cdroms[] agent qemu swtpm supervisor keeper jail_at_start error template
  *
  * pid, reason, started, accel, tap, qemu, swtpm, supervisor, keeper,
  * jail_at_start

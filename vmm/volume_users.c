@@ -58,42 +58,41 @@ static int lies_on(const char *image, const char *path, bool *ret_yes, struct er
 	return at ? 0 : error_oom(err);
 }
 
-static int find_vms(const struct lab *lab, const char *path, struct strv *ret_clones,
-		    struct error *err)
+static bool is_named(const struct strv *named, const char *text)
 {
-	for (size_t i = 0; i < lab->n_vms; i++) {
-		const struct spec_vm *vm = &lab->vms[i];
-		bool yes = false;
-
-		for (size_t j = 0; !yes && j < vm->n_disks; j++) {
-			int rc = lies_on(vm->disks[j].path, path, &yes, err);
-
-			if (rc < 0)
-				return rc;
-		}
-		if (yes)
-			strv_addf(ret_clones, "vm '%s'", vm->name);
-	}
-	return 0;
-}
-
-/* Whether a machine's disk is this image or lies on it: then the machine was told. */
-static bool is_of_a_machine(const struct lab *lab, const char *image)
-{
-	for (size_t i = 0; i < lab->n_vms; i++)
-		for (size_t j = 0; j < lab->vms[i].n_disks; j++) {
-			const char *disk = lab->vms[i].disks[j].path;
-			bool yes;
-
-			if (volume_is_same(disk, image) ||
-			    (lies_on(disk, image, &yes, NULL) == 0 && yes))
-				return true;
-		}
+	for (size_t i = 0; i < named->n; i++)
+		if (str_eq(named->v[i], text))
+			return true;
 	return false;
 }
 
+/* By the machines whose disk it is or on whose disks' way down it lies, else by its path. */
+static void name_image(const struct lab *lab, const char *image, struct strv *ret_clones)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < lab->n_vms; i++)
+		for (size_t j = 0; j < lab->vms[i].n_disks; j++) {
+			const char *disk = lab->vms[i].disks[j].path;
+			cleanup_free char *name = NULL;
+			bool yes = false;
+
+			if (!volume_is_same(disk, image) &&
+			    (lies_on(disk, image, &yes, NULL) < 0 || !yes))
+				continue;
+			found = true;
+			name = str_printf("vm '%s'", lab->vms[i].name);
+			if (!name)
+				ret_clones->failed = true;
+			else if (!is_named(ret_clones, name))
+				strv_add(ret_clones, name);
+		}
+	if (!found)
+		strv_addf(ret_clones, "'%s'", image);
+}
+
 /* Images beside path, by their records. */
-static int find_images(const struct lab *lab, const char *path, struct strv *ret_clones,
+static int find_beside(const struct lab *lab, const char *path, struct strv *ret_clones,
 		       struct error *err)
 {
 	int folder_len = (int)(strrchr(path, '/') - path);
@@ -118,8 +117,8 @@ static int find_images(const struct lab *lab, const char *path, struct strv *ret
 		rc = lies_on(image, path, &yes, err);
 		if (rc < 0)
 			return rc;
-		if (yes && !is_of_a_machine(lab, image))
-			strv_addf(ret_clones, "'%s'", image);
+		if (yes)
+			name_image(lab, image, ret_clones);
 	}
 	return records ? 0 : error_oom(err);
 }
@@ -127,25 +126,49 @@ static int find_images(const struct lab *lab, const char *path, struct strv *ret
 int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
 		       struct error *err)
 {
-	int rc = find_vms(lab, path, ret_clones, err);
+	int rc = find_beside(lab, path, ret_clones, err);
 
-	if (rc == 0)
-		rc = find_images(lab, path, ret_clones, err);
+	for (size_t i = 0; rc == 0 && i < lab->n_vms; i++) {
+		const struct spec_vm *vm = &lab->vms[i];
+		cleanup_free char *name = str_printf("vm '%s'", vm->name);
+		bool yes = false;
+
+		if (!name)
+			return error_oom(err);
+		for (size_t j = 0; rc == 0 && !yes && j < vm->n_disks; j++)
+			rc = lies_on(vm->disks[j].path, path, &yes, err);
+		if (yes && !is_named(ret_clones, name))
+			strv_add(ret_clones, name);
+	}
 	return rc == 0 && ret_clones->failed ? error_oom(err) : rc;
+}
+
+static int refuse(const char *path, const struct strv *clones, struct error *err)
+{
+	cleanup_strbuf struct strbuf named = {0};
+
+	if (!clones->n)
+		return 0;
+	for (size_t i = 0; i < clones->n && i < NAMED_MAX; i++)
+		strbuf_addf(&named, "%s%s", i ? ", " : "", clones->v[i]);
+	if (clones->n > NAMED_MAX)
+		strbuf_addf(&named, " and %zu more", clones->n - NAMED_MAX);
+	return error_set(err, EBUSY, "'%s' is the base of %s", path,
+			 named.data ? named.data : "others");
 }
 
 int volume_check_clones(const struct lab *lab, const char *path, struct error *err)
 {
-	cleanup_strbuf struct strbuf named = {0};
 	cleanup_strv struct strv clones = {0};
 	int rc = volume_clones_find(lab, path, &clones, err);
 
-	if (rc < 0 || !clones.n)
-		return rc;
-	for (size_t i = 0; i < clones.n && i < NAMED_MAX; i++)
-		strbuf_addf(&named, "%s%s", i ? ", " : "", clones.v[i]);
-	if (clones.n > NAMED_MAX)
-		strbuf_addf(&named, " and %zu more", clones.n - NAMED_MAX);
-	return error_set(err, EBUSY, "'%s' is the base of %s", path,
-			 named.data ? named.data : "others");
+	return rc < 0 ? rc : refuse(path, &clones, err);
+}
+
+int volume_check_clones_beside(const struct lab *lab, const char *path, struct error *err)
+{
+	cleanup_strv struct strv clones = {0};
+	int rc = find_beside(lab, path, &clones, err);
+
+	return rc < 0 ? rc : refuse(path, &clones, err);
 }

@@ -28,4 +28,8 @@ int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret
 /* -EBUSY, and who they are, where something lies on path. */
 int volume_check_clones(const struct lab *lab, const char *path, struct error *err);
 
+/* The same of images in path's own folder alone, where hvup puts clones: this costs
+ * next to nothing where there are none, for each start. */
+int volume_check_clones_beside(const struct lab *lab, const char *path, struct error *err);
+
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/clone.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "cli/interrupt.h"
+#include "cli/made.h"
+#include "cli/progress.h"
+#include "vmm/template.h"
+
+#include <errno.h>
+
+enum { OPT_FULL, OPT_LINKED };
+
+static const struct cli_option options[] = {
+	[OPT_FULL] = {"full", 'f', NULL, "copy the disks (the default, but for templates)", false},
+	[OPT_LINKED] = {"linked", 'l', NULL,
+			"overlays on the source's disks (the default for templates)", false},
+	{0},
+};
+
+static void show(void *arg, uint64_t done, uint64_t total)
+{
+	char all[32];
+
+	(void)done;
+	str_format_size(all, sizeof(all), total);
+	progress_show(arg, "copying a disk of %s", all);
+}
+
+static int run(struct cli *cli)
+{
+	struct progress progress;
+	const struct disk_copy_watch watch = {show, cli_interrupted(), &progress};
+	struct clone clone = {
+		.paths = &cli->paths, .lab = cli->lab, .name = cli->names[1], .watch = &watch};
+	cleanup_json json_t *vm = NULL;
+	int rc;
+
+	if (cli->values[OPT_FULL] && cli->values[OPT_LINKED])
+		return cli_usage(cli, &verb_clone, "--full or --linked, not both");
+	rc = cli_find_vm(cli, cli->names[0], &clone.source);
+	if (rc == 0)
+		rc = cli_check_new_vm(cli, clone.name);
+	if (rc < 0)
+		return rc;
+	clone.linked = cli->values[OPT_LINKED] ||
+		       (!cli->values[OPT_FULL] && template_is(&cli->paths, clone.source->name));
+	rc = clone_describe(&clone, &vm, &cli->err);
+	if (rc == 0)
+		rc = cli_try_vm(cli, clone.name, vm);
+	if (rc < 0)
+		return error_wrap(&cli->err, rc, "vm '%s'", clone.source->name);
+	progress_begin(&progress);
+	rc = clone_make(&clone, vm, &cli->err);
+	progress_end(&progress);
+	if (rc < 0)
+		return error_wrap(&cli->err, rc, "clone '%s' to '%s'", clone.source->name,
+				  clone.name);
+	(void)printf("%s is a %s of %s\n", clone.name, clone.linked ? "linked clone" : "copy",
+		     clone.source->name);
+	return 0;
+}
+
+const struct verb verb_clone = {
+	.name = "clone",
+	.args = "SOURCE NAME",
+	.summary = "make a new virtual machine of one that is down",
+	.text = "It is like SOURCE, with a uuid, MACs, NVRAM, TPM and disks of its own; hv rm removes "
+		"it.\nA template's clones hold only what differs from it. Any other machine is "
+		"copied, with shared\nblocks where the file system can; with --linked it becomes "
+		"their base, and cannot start\nwhile there are any. What the guest's own disk says "
+		"of it (host name, machine-id, keys) is\nthe guest's to renew: prepare a template "
+		"for that.",
+	.options = options,
+	.min_names = 2,
+	.max_names = 2,
+	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_NEEDED,
+	.run = run,
+};
