@@ -281,6 +281,8 @@ int qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_bytes, struct qcow
 		rc = read_backing(&h, &info, err);
 	if (rc == 0)
 		rc = check_tables(&h, info.virtual_bytes, err);
+	info.n_snapshots = be32(buf + AT_SNAPSHOTS);
+	info.snapshots_offset = be64(buf + AT_SNAPSHOTS_OFFSET);
 	if (rc == 0)
 		*ret_info = info;
 	return rc;

@@ -23,6 +23,9 @@ struct qcow2_info {
 	 * What becomes of it is the caller's to decide. */
 	char backing[QCOW2_NAME_MAX + 1];
 	char backing_format[16]; /* "": not said, and then never to be guessed */
+	/* Its table begins inside the file and has room for as many. */
+	uint32_t n_snapshots;
+	uint64_t snapshots_offset;
 };
 
 /*
