@@ -228,6 +228,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.state = k->state,
 		.adopted = k->running_once,
 		.status_known = !k->adopted,
+		.waits = k->res.loading,
 		.wants_machine = !k->res.pins.machine && !k->options->vm->machine,
 		.group = k->run.group,
 		.log_bytes = console_log_size(k->res.state_dirfd),

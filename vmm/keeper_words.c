@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "vmm/console_log.h"
+#include "vmm/restore.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -61,7 +62,7 @@ static int hear_machine(struct keeper *k, const struct vm_message *m, struct err
 	if (!pins->machine)
 		return error_oom(err);
 	k->res.hw.machine = pins->machine;
-	return 0;
+	return restore_note_shape(&k->res, err);
 }
 
 static int hear_answered(struct keeper *k, const struct vm_message *m, struct error *err)

@@ -21,6 +21,7 @@
 #include "vmm/qemu_start.h"
 #include "vmm/resources_files.h"
 #include "vmm/template.h"
+#include "vmm/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -210,6 +211,8 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 		r->jail_started =
 			jail_status_started(&r->vm->limits, r->group.path, jail_landlock_version());
 	if (rc == 0)
+		rc = restore_prepare(r, err);
+	if (rc == 0)
 		rc = qemu_start(r, err);
 	if (rc == 0)
 		rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
@@ -288,6 +291,8 @@ static int prepare(struct resources *r, struct error *err)
 	if (rc < 0)
 		return rc;
 	rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 0, &r->state_dirfd, err);
+	if (rc == 0)
+		rc = restore_look(r, err);
 	if (rc == 0)
 		rc = vm_pins_load(r->state_dirfd, &r->pins, err);
 	if (rc < 0 && rc != -ENOENT)

@@ -49,6 +49,7 @@ struct resources {
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
 	bool has_vsock;
+	bool loading; /* its guest waits until a snapshot is loaded into it */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	/* Where their calls of the start wait for an answer; -1: nothing waits. */
 	int qemu_listener, swtpm_listener;

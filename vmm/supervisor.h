@@ -37,6 +37,7 @@ struct supervisor_start {
 	enum vm_state state; /* VM_STATE_CRASHED: there is no machine, only clients */
 	bool adopted; /* its guest runs already */
 	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
+	bool waits; /* its guest does not run before somebody has loaded a snapshot */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */
 	uint64_t log_bytes; /* what the console's log holds */

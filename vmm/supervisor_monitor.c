@@ -193,10 +193,22 @@ static void on_running(json_t *result, const char *class, const struct error *er
 		supervisor_event(s, VM_EVENT_RUNS);
 }
 
+/* Whoever loads a snapshot into it lets it run afterwards. */
+static void let_wait(struct supervisor *s)
+{
+	s->running_once = true;
+	supervisor_event(s, VM_EVENT_STANDS);
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
+}
+
 void supervisor_sealed(struct supervisor *s)
 {
 	struct error err = ERROR_INIT;
 
+	if (s->start->waits) {
+		let_wait(s);
+		return;
+	}
 	if (s->qmp && qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
 				      &err) < 0)
 		supervisor_fail(s, &err);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * Whoever changes a machine's snapshots holds its store's lock, and a machine does not start
+ * meanwhile (snapshot_store_may_start()); so one that is stopped stays so.
+ *
+ * A save first writes a record that says "pending", then makes the snapshot in every image, then
+ * writes "complete". A removal writes "leaving" first. What a crash leaves between the two is in
+ * no list and cannot be loaded; whoever has the lock next clears it away.
+ */
+#include "vmm/snapshot_private.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "disk/snapshots.h"
+#include "vmm/json.h"
+#include "vmm/rundir.h"
+#include "vmm/shape.h"
+#include "vmm/vm_status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+int snapshot_look(struct snapshot_work *w, struct error *err)
+{
+	const struct snapshot_request *rq = w->rq;
+	enum rundir_state run;
+	const char *state;
+	int rc;
+
+	rundir_settle(rq->paths, PATHS_VM, rq->vm->name);
+	rc = vm_status_read(rq->paths, rq->vm, &w->status, err);
+	if (rc == 0)
+		rc = rundir_look(rq->paths, PATHS_VM, rq->vm->name, &run, err);
+	if (rc < 0)
+		return rc;
+	state = json_get_string(w->status, "state") ?: "";
+	if (str_eq(state, "running") || str_eq(state, "paused")) {
+		if (json_is_null(json_object_get(w->status, "supervisor")))
+			return error_set(err, EBUSY,
+					 "it has no supervisor (hv up %s takes it over)",
+					 rq->vm->name);
+		w->live = true;
+		w->qemu = (pid_t)json_integer_value(json_object_get(w->status, "pid"));
+		return 0;
+	}
+	if (str_eq(state, "starting") || str_eq(state, "stopping"))
+		return error_set(err, EBUSY, "it is %s", state);
+	if (run == RUNDIR_SERVED)
+		return error_set(err, EBUSY, "it starts again by itself (hv kill %s ends that)",
+				 rq->vm->name);
+	if (json_is_object(json_object_get(w->status, "saved")))
+		return error_set(err, EBUSY,
+				 "it is suspended to disk (hv up %s resumes it, hv up "
+				 "--discard-state %s forgets that)",
+				 rq->vm->name, rq->vm->name);
+	return 0;
+}
+
+int snapshot_begin(struct snapshot_work *w, const struct snapshot_request *rq, struct error *err)
+{
+	int rc;
+
+	*w = (struct snapshot_work){.rq = rq, .store = SNAPSHOT_STORE_INIT};
+	rc = snapshot_store_lock(rq->paths, rq->vm->name, &w->store, err);
+	if (rc == 0)
+		rc = snapshot_look(w, err);
+	if (rc == 0 && w->live)
+		rc = snapshot_live_open(w, err);
+	return rc;
+}
+
+void snapshot_end(struct snapshot_work *w)
+{
+	operator_close(w->op);
+	snapshot_store_close(&w->store);
+	json_decref(w->status);
+}
+
+/* A QEMU that was there and has gone meanwhile is no way to an image any more. */
+static int delete_everywhere(struct snapshot_work *w, const struct snapshot_record *r,
+			     const char *tag, struct error *err)
+{
+	struct snapshot_record now = {0};
+	int rc = -ECONNRESET;
+
+	if (w->op) {
+		rc = snapshot_disks_find(w, &now, err);
+		if (rc == 0)
+			rc = snapshot_live_delete(w, &now, tag, err);
+		snapshot_record_free(&now);
+	}
+	if (rc == -ECONNRESET || rc == -ENOTCONN)
+		rc = snapshot_still_delete(r, tag, err);
+	return rc;
+}
+
+int snapshot_clear(struct snapshot_work *w, const char *tag, struct error *err)
+{
+	const struct snapshot_record *r = snapshot_store_find(&w->store, tag);
+	size_t n = 1;
+	int rc = 0;
+
+	if (!r)
+		return 0;
+	/* An image that cannot be read may have it. */
+	(void)snapshot_disks_count(r, tag, &n, NULL, NULL);
+	if (n)
+		rc = delete_everywhere(w, r, tag, err);
+	fault_point("snapshot out of the images");
+	return rc < 0 ? rc : snapshot_store_remove(&w->store, tag, err);
+}
+
+int snapshot_clear_partial(struct snapshot_work *w, struct error *err)
+{
+	for (size_t i = 0; i < w->store.n;) {
+		const struct snapshot_record *r = &w->store.v[i];
+		int rc;
+
+		if (r->stage == SNAPSHOT_COMPLETE) {
+			i++;
+			continue;
+		}
+		rc = snapshot_clear(w, r->tag, err);
+		if (rc < 0)
+			return error_wrap(err, rc, "what was left of snapshot '%s'", r->tag);
+	}
+	return 0;
+}
+
+static int check_new(struct snapshot_work *w, const struct snapshot_record *r, struct error *err)
+{
+	size_t n;
+	int rc;
+
+	if (snapshot_store_find(&w->store, r->tag))
+		return error_set(err, EEXIST,
+				 "snapshot '%s' is there already (hv snap rm %s %s removes it)",
+				 r->tag, w->rq->vm->name, r->tag);
+	rc = snapshot_disks_count(r, r->tag, &n, NULL, err);
+	if (rc == 0 && n)
+		rc = error_set(err, EEXIST,
+			       "somebody else's snapshot '%s' is in its images (hv check --images "
+			       "names them)",
+			       r->tag);
+	return rc;
+}
+
+static int describe(struct snapshot_work *w, struct snapshot_record *r, struct error *err)
+{
+	const struct snapshot_request *rq = w->rq;
+	int rc;
+
+	*r = (struct snapshot_record){
+		.tag = strdup(rq->tag),
+		.note = rq->note ? strdup(rq->note) : NULL,
+		.parent = w->store.current ? strdup(w->store.current) : NULL,
+		.stage = SNAPSHOT_PENDING,
+		.guest = !w->op ? SNAPSHOT_GUEST_STOPPED
+				: (w->was_running ? SNAPSHOT_GUEST_RUNNING : SNAPSHOT_GUEST_PAUSED),
+		.date = (uint64_t)time(NULL),
+	};
+	if (!r->tag || (rq->note && !r->note) || (w->store.current && !r->parent))
+		return error_oom(err);
+	rc = snapshot_disks_find(w, r, err);
+	if (rc == 0 && w->op)
+		rc = error_wrap_if(err, shape_load(w->store.state_dirfd, &r->shape, err),
+				   "what its guest has seen of the machine");
+	return rc < 0 ? rc : check_new(w, r, err);
+}
+
+static int make(struct snapshot_work *w, struct error *err)
+{
+	struct snapshot_record fresh = {0}, *r;
+	int rc = describe(w, &fresh, err);
+
+	if (rc == 0)
+		rc = snapshot_store_put(&w->store, &fresh, err);
+	snapshot_record_free(&fresh);
+	if (rc < 0)
+		return rc;
+	r = snapshot_store_find(&w->store, w->rq->tag);
+	rc = w->op ? snapshot_live_save(w, r, err) : snapshot_still_save(w, r, err);
+	if (rc == 0) {
+		r->stage = SNAPSHOT_COMPLETE;
+		rc = snapshot_store_put(&w->store, r, err);
+	}
+	if (rc == 0)
+		return snapshot_store_set_current(&w->store, r->tag, err);
+	/* What is left all the same, the next one clears away. */
+	(void)snapshot_clear(w, w->rq->tag, NULL);
+	return rc;
+}
+
+int snapshot_save(const struct snapshot_request *rq, struct snapshot_outcome *ret_outcome,
+		  struct error *err)
+{
+	const struct snapshot_record *r;
+	struct snapshot_work w;
+	int rc;
+
+	rc = snapshot_tag_check(rq->tag, err);
+	if (rc < 0)
+		return rc;
+	rc = snapshot_begin(&w, rq, err);
+	if (rc == 0 && w.store.loading)
+		rc = error_set(err, EBUSY,
+			       "the load of snapshot '%s' was broken off (hv snap load %s %s once "
+			       "more)",
+			       w.store.loading, rq->vm->name, w.store.loading);
+	if (rc == 0)
+		rc = snapshot_clear_partial(&w, err);
+	if (rc == 0)
+		rc = make(&w, err);
+	if (rc == 0) {
+		r = snapshot_store_find(&w.store, rq->tag);
+		*ret_outcome = (struct snapshot_outcome){
+			.memory_bytes = r->memory_bytes,
+			.runs = w.op && w.was_running,
+			.stopped = !w.op,
+		};
+	}
+	snapshot_end(&w);
+	return rc;
+}
+
+int snapshot_remove(const struct snapshot_request *rq, struct error *err)
+{
+	const struct snapshot_record *found;
+	struct snapshot_record *r;
+	struct snapshot_work w;
+	int rc;
+
+	rc = snapshot_begin(&w, rq, err);
+	if (rc == 0)
+		rc = snapshot_store_get(&w.store, rq->tag, &found, err);
+	if (rc == 0 && w.store.loading && str_eq(w.store.loading, rq->tag))
+		rc = error_set(err, EBUSY, "its load was broken off and needs it");
+	if (rc == 0) {
+		r = snapshot_store_find(&w.store, rq->tag);
+		r->stage = SNAPSHOT_LEAVING;
+		rc = snapshot_store_put(&w.store, r, err);
+	}
+	if (rc == 0)
+		rc = snapshot_clear(&w, rq->tag, err);
+	snapshot_end(&w);
+	return rc;
+}
