@@ -212,6 +212,8 @@ int main(int argc, char **argv)
 		if (!verb)
 			return str_eq(argv[next], "net")
 				       ? bad_usage(NULL, "net takes ls, up, down, leases or run")
+			       : str_eq(argv[next], "snap")
+				       ? bad_usage(NULL, "snap takes save, ls, load or rm")
 				       : bad_usage(NULL, "there is no verb '%s'", argv[next]);
 	} else if (argc > 2 && (str_eq(argv[1], "-c") || str_eq(argv[1], "--config"))) {
 		config = argv[2];

@@ -1,8 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
 
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "vmm/snapshot_store.h"
+
+#include <errno.h>
+
+/* A guest whose memory and disks may not fit together must not run. */
+static int check(struct cli *cli, const char *name)
+{
+	cleanup_free char *loading =
+		str_is_name(name) ? snapshot_store_loading(&cli->paths, name) : NULL;
+
+	if (!loading)
+		return 0;
+	return error_set(&cli->err, EBUSY,
+			 "vm '%s': the load of snapshot '%s' was broken off, or is under way (hv "
+			 "snap load %s %s once more)",
+			 name, loading, name, loading);
+}
+
 static int run(struct cli *cli)
 {
+	for (size_t i = 0; i < cli->n_names; i++) {
+		int rc = check(cli, cli->names[i]);
+
+		if (rc < 0)
+			return rc;
+	}
 	return cli_each_vm(cli, "cont");
 }
 

@@ -31,12 +31,22 @@ void cli_table_add(struct cli_table *t, const char *fmt, ...)
 		t->n++;
 }
 
+/* Characters, which are what a terminal counts: a cell is valid UTF-8. */
+static size_t length_of(const char *cell)
+{
+	size_t n = 0;
+
+	for (; *cell; cell++)
+		n += ((unsigned char)*cell & 0xc0) != 0x80;
+	return n;
+}
+
 static int width_of(const struct cli_table *t, size_t column)
 {
 	size_t width = 0;
 
 	for (size_t i = column; i < t->n; i += t->columns) {
-		size_t len = strlen(t->cells[i]);
+		size_t len = length_of(t->cells[i]);
 
 		width = len > width ? len : width;
 	}
@@ -55,7 +65,8 @@ void cli_table_print(struct cli_table *t, FILE *out)
 		if (last)
 			(void)fprintf(out, "%s\n", t->cells[i]);
 		else
-			(void)fprintf(out, "%-*s  ", widths[i % t->columns], t->cells[i]);
+			(void)fprintf(out, "%s%*s", t->cells[i],
+				      widths[i % t->columns] - (int)length_of(t->cells[i]) + 2, "");
 	}
 	for (size_t i = 0; i < t->n; i++)
 		free(t->cells[i]);

@@ -76,6 +76,7 @@ extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume,
 	verb_unit_groups, verb_qmp, verb_events, verb_exec, verb_cp, verb_ip, verb_guest_info,
 	verb_fsfreeze, verb_fsthaw, verb_ssh, verb_wait, verb_type, verb_key, verb_mouse, verb_view,
 	verb_screenshot, verb_rm, verb_clone, verb_template;
+	verb_screenshot, verb_snap_save, verb_snap_ls, verb_snap_load, verb_snap_rm;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);

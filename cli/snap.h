@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs of snapshots share. */
+#ifndef HV_CLI_SNAP_H
+#define HV_CLI_SNAP_H
+
+#include "cli/bar.h"
+#include "cli/verb.h"
+#include "vmm/snapshot.h"
+
+struct snap {
+	struct cli *cli;
+	struct bar bar;
+	char what[128];
+	struct snapshot_request request;
+};
+
+/* A request for the machine and the tag; word says what is done, "save". */
+int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *tag, bool json);
+
+/* One line of JSON, {"event": "done", …}, of what became of it. */
+int snap_print_done(const struct snap *s, const struct snapshot_outcome *outcome);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "cli/common.h"
+#include "vmm/snapshot_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { OPT_JSON };
+
+static const struct cli_option options[] = {
+	[OPT_JSON] = {"json", 'j', NULL, "as a JSON array of snapshot objects", false},
+	{0},
+};
+
+enum { DEPTH_MAX = 64 };
+
+struct listing {
+	struct cli_table table;
+	const struct snapshot_store *store;
+	char indent[4 * DEPTH_MAX * 4]; /* of the branch; a stroke has up to four bytes */
+};
+
+static bool is_whole(const struct snapshot_record *r)
+{
+	return r->stage == SNAPSHOT_COMPLETE;
+}
+
+/* The complete one that it was made from; NULL: none, or it has gone. */
+static const struct snapshot_record *parent_of(const struct snapshot_store *s,
+					       const struct snapshot_record *r)
+{
+	const struct snapshot_record *parent = r->parent ? snapshot_store_find(s, r->parent) : NULL;
+
+	return parent && is_whole(parent) && parent != r ? parent : NULL;
+}
+
+static void add_row(struct listing *l, const struct snapshot_record *r, const char *stroke)
+{
+	bool current = l->store->current && str_eq(l->store->current, r->tag);
+	char size[32], date[32] = "-";
+	time_t when = (time_t)r->date;
+	struct tm tm;
+
+	if (localtime_r(&when, &tm))
+		(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	str_format_size(size, sizeof(size), r->memory_bytes);
+	cli_table_add(&l->table, "%s%s%s%s", l->indent, stroke, r->tag, current ? " *" : "");
+	cli_table_add(&l->table, "%s", date);
+	cli_table_add(&l->table, "%s", snapshot_guest_name(r->guest));
+	cli_table_add(&l->table, "%s", r->memory_bytes ? size : "-");
+	cli_table_add(&l->table, "%s", r->note ? r->note : "");
+}
+
+/* Those made from parent (NULL: the roots), each with its own below it. A ring of parents, which
+ * only a hand can make, is not reached from any root. */
+static void add_children(struct listing *l, const struct snapshot_record *parent, unsigned depth)
+{
+	const struct snapshot_store *s = l->store;
+	const struct snapshot_record *last = NULL;
+	size_t len = strlen(l->indent);
+
+	for (size_t i = 0; i < s->n; i++)
+		if (is_whole(&s->v[i]) && parent_of(s, &s->v[i]) == parent)
+			last = &s->v[i];
+	for (size_t i = 0; last && i < s->n; i++) {
+		const struct snapshot_record *r = &s->v[i];
+
+		if (!is_whole(r) || parent_of(s, r) != parent)
+			continue;
+		add_row(l, r, !parent ? "" : (r == last ? "└─ " : "├─ "));
+		if (depth == DEPTH_MAX)
+			continue;
+		(void)str_format(l->indent + len, sizeof(l->indent) - len, "%s",
+				 !parent ? "" : (r == last ? "   " : "│  "));
+		add_children(l, r, depth + 1);
+		l->indent[len] = '\0';
+	}
+}
+
+static size_t count(const struct snapshot_store *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += is_whole(&s->v[i]);
+	return n;
+}
+
+static void print(const char *vm, const struct snapshot_store *s, bool titled)
+{
+	struct listing *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return;
+	l->store = s;
+	if (titled)
+		(void)printf("%s:\n", vm);
+	cli_table_init(&l->table, 5);
+	cli_table_add(&l->table, "TAG");
+	cli_table_add(&l->table, "DATE");
+	cli_table_add(&l->table, "GUEST");
+	cli_table_add(&l->table, "MEMORY");
+	cli_table_add(&l->table, "NOTE");
+	add_children(l, NULL, 0);
+	cli_table_print(&l->table, stdout);
+	free(l);
+	if (s->loading)
+		(void)printf("the load of %s was broken off, or is under way\n", s->loading);
+}
+
+static int add_json(json_t *list, const char *vm, const struct snapshot_store *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		json_t *entry = is_whole(&s->v[i]) ? snapshot_record_encode(&s->v[i]) : NULL;
+
+		if (!is_whole(&s->v[i]))
+			continue;
+		if (!entry || json_object_set_new(entry, "vm", json_string(vm)) < 0 ||
+		    json_object_set_new(
+			    entry, "current",
+			    json_boolean(s->current && str_eq(s->current, s->v[i].tag))) < 0 ||
+		    json_array_append_new(list, entry) < 0) {
+			json_decref(entry);
+			return -ENOMEM;
+		}
+		(void)json_object_del(entry, "shape");
+		(void)json_object_del(entry, "stage");
+		(void)json_object_del(entry, "version");
+	}
+	return 0;
+}
+
+static int list_one(struct cli *cli, const char *vm, json_t *list, bool titled)
+{
+	struct snapshot_store store;
+	int rc = snapshot_store_read(&cli->paths, vm, &store, &cli->err);
+
+	if (rc < 0)
+		return error_wrap(&cli->err, rc, "vm '%s'", vm);
+	if (list)
+		rc = add_json(list, vm, &store) < 0 ? error_oom(&cli->err) : 0;
+	else if (!titled || count(&store))
+		print(vm, &store, titled);
+	snapshot_store_close(&store);
+	return rc;
+}
+
+static int run(struct cli *cli)
+{
+	cleanup_json json_t *list = cli->values[OPT_JSON] ? json_array() : NULL;
+	const struct spec_vm *vm;
+	int rc = 0;
+
+	if (cli->values[OPT_JSON] && !list)
+		return error_oom(&cli->err);
+	if (cli->n_names) {
+		rc = cli_find_any_vm(cli, cli->names[0], &vm);
+		if (rc == 0)
+			rc = list_one(cli, vm->name, list, false);
+	}
+	for (size_t i = 0; rc == 0 && !cli->n_names && i < cli->lab->n_vms; i++)
+		rc = list_one(cli, cli->lab->vms[i].name, list, true);
+	if (rc < 0)
+		return rc;
+	return list ? cli_print_json(cli, json_incref(list)) : 0;
+}
+
+const struct verb verb_snap_ls = {
+	.name = "snap ls",
+	.args = "[NAME]",
+	.summary = "draw the tree of a machine's snapshots, the current one marked by *",
+	.text = "Each stands below the one that the machine was at when it was made. Without NAME: of "
+		"all\nmachines that have some.",
+	.options = options,
+	.max_names = 1,
+	.names = CLI_NAMES_VM,
+	.lab = CLI_LAB_OPTIONAL,
+	.run = run,
+};
