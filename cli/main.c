@@ -36,6 +36,21 @@ static const struct verb *find_verb(char *const *argv, int argc, int *ret_words)
 	return NULL;
 }
 
+/* One word of two: what can stand behind it. */
+static int unknown_verb(const char *word)
+{
+	cleanup_strbuf struct strbuf known = {0};
+
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		const char *second = str_after(cli_verbs[i]->name, word);
+
+		if (second && *second == ' ' && !cli_verbs[i]->hidden)
+			strbuf_addf(&known, "%s%s", known.len ? ", " : "", second + 1);
+	}
+	return known.len ? bad_usage(NULL, "%s takes one of: %s", word, known.data)
+			 : bad_usage(NULL, "there is no verb '%s'", word);
+}
+
 static void take_option(struct cli *cli, const struct cli_option *option, size_t i, char *value)
 {
 	char **end = cli->many;
@@ -210,11 +225,7 @@ int main(int argc, char **argv)
 		}
 		verb = find_verb(argv + next, argc - next, &words);
 		if (!verb)
-			return str_eq(argv[next], "net")
-				       ? bad_usage(NULL, "net takes ls, up, down, leases or run")
-			       : str_eq(argv[next], "snap")
-				       ? bad_usage(NULL, "snap takes save, ls, load or rm")
-				       : bad_usage(NULL, "there is no verb '%s'", argv[next]);
+			return unknown_verb(argv[next]);
 	} else if (argc > 2 && (str_eq(argv[1], "-c") || str_eq(argv[1], "--config"))) {
 		config = argv[2];
 		next = 3;

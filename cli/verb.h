@@ -69,14 +69,59 @@ struct verb {
 /* The table, ended by an empty row. */
 extern const struct verb *const cli_verbs[];
 
-extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume, verb_reset,
-	verb_reload, verb_ls, verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan,
-	verb_doctor, verb_net_ls, verb_net_up, verb_net_down, verb_net_reload, verb_net_leases,
-	verb_net_run, verb_completion, verb_man, verb_systemd_generator, verb_unit_end,
-	verb_unit_groups, verb_qmp, verb_events, verb_exec, verb_cp, verb_ip, verb_guest_info,
-	verb_fsfreeze, verb_fsthaw, verb_ssh, verb_wait, verb_type, verb_key, verb_mouse, verb_view,
-	verb_screenshot, verb_rm, verb_clone, verb_template;
-	verb_screenshot, verb_snap_save, verb_snap_ls, verb_snap_load, verb_snap_rm;
+extern const struct verb verb_check;
+extern const struct verb verb_clone;
+extern const struct verb verb_completion;
+extern const struct verb verb_console;
+extern const struct verb verb_cp;
+extern const struct verb verb_doctor;
+extern const struct verb verb_down;
+extern const struct verb verb_events;
+extern const struct verb verb_exec;
+extern const struct verb verb_fsfreeze;
+extern const struct verb verb_fsthaw;
+extern const struct verb verb_guest_info;
+extern const struct verb verb_ip;
+extern const struct verb verb_key;
+extern const struct verb verb_kill;
+extern const struct verb verb_logs;
+extern const struct verb verb_ls;
+extern const struct verb verb_man;
+extern const struct verb verb_mouse;
+extern const struct verb verb_net_down;
+extern const struct verb verb_net_leases;
+extern const struct verb verb_net_ls;
+extern const struct verb verb_net_reload;
+extern const struct verb verb_net_run;
+extern const struct verb verb_net_up;
+extern const struct verb verb_pause;
+extern const struct verb verb_plan;
+extern const struct verb verb_qmp;
+extern const struct verb verb_reload;
+extern const struct verb verb_reset;
+extern const struct verb verb_resume;
+extern const struct verb verb_rm;
+extern const struct verb verb_run;
+extern const struct verb verb_screenshot;
+extern const struct verb verb_snap_load;
+extern const struct verb verb_snap_ls;
+extern const struct verb verb_snap_rm;
+extern const struct verb verb_snap_save;
+extern const struct verb verb_ssh;
+extern const struct verb verb_status;
+extern const struct verb verb_systemd_generator;
+extern const struct verb verb_template;
+extern const struct verb verb_type;
+extern const struct verb verb_unit_end;
+extern const struct verb verb_unit_groups;
+extern const struct verb verb_up;
+extern const struct verb verb_view;
+extern const struct verb verb_vol_create;
+extern const struct verb verb_vol_info;
+extern const struct verb verb_vol_ls;
+extern const struct verb verb_vol_resize;
+extern const struct verb verb_vol_rm;
+extern const struct verb verb_wait;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);

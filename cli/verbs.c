@@ -24,6 +24,11 @@ const struct verb *const cli_verbs[] = {
 	&verb_clone,
 	&verb_template,
 	&verb_rm,
+	&verb_vol_ls,
+	&verb_vol_info,
+	&verb_vol_create,
+	&verb_vol_resize,
+	&verb_vol_rm,
 	/* What happens in a guest. */
 	&verb_exec,
 	&verb_cp,
