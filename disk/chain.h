@@ -21,6 +21,7 @@ struct disk_layer {
 struct disk_chain {
 	struct disk_layer v[DISK_LAYERS_MAX]; /* the active one first; those below are read only */
 	size_t n; /* 0: not open */
+	bool direct; /* whoever opened it set O_DIRECT on the first (disk/cache.h) */
 };
 
 /*

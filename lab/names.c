@@ -47,6 +47,14 @@ const char *const lab_format_words[] = {
 };
 static_assert(ARRAY_SIZE(lab_format_words) == SPEC_FORMAT_COUNT + 1, "a word each");
 
+const char *const lab_cache_words[] = {
+	[SPEC_CACHE_AUTO] = "auto",
+	[SPEC_CACHE_NONE] = "none",
+	[SPEC_CACHE_WRITEBACK] = "writeback",
+	NULL,
+};
+static_assert(ARRAY_SIZE(lab_cache_words) == SPEC_CACHE_COUNT + 1, "a word each");
+
 const char *const lab_nic_words[] = {
 	[SPEC_NIC_VIRTIO] = "virtio",
 	[SPEC_NIC_E1000E] = "e1000e",

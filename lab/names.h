@@ -11,5 +11,6 @@ extern const char *const lab_firmware_words[],
 								  *const lab_display_words[];
 extern const char *const lab_restart_words[], *const lab_jail_words[],
 						      *const lab_credential_from_words[];
+extern const char *const lab_cache_words[];
 
 #endif

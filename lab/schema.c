@@ -179,6 +179,10 @@ static const struct lab_schema_row rows[] = {
 	     .help = "How the guest sees it."),
 	DISK("format", LAB_TYPE_ENUM, format, .words = lab_format_words, .default_text = "qcow2",
 	     .help = "Format of the image."),
+	DISK("cache", LAB_TYPE_ENUM, cache, .words = lab_cache_words, .default_text = "auto",
+	     .help = "Whether the host's page cache holds it: `none` goes past it, `writeback` "
+		     "uses it, and flushes when the guest does; `auto` takes `none` on block "
+		     "devices and network file systems."),
 	DISK("read_only", LAB_TYPE_BOOL, read_only, .default_text = "false",
 	     .help = "Whether the guest cannot write to it (not on SATA)."),
 

@@ -30,6 +30,7 @@ enum spec_clock { SPEC_CLOCK_UTC, SPEC_CLOCK_LOCALTIME, SPEC_CLOCK_COUNT };
 enum spec_accel { SPEC_ACCEL_AUTO, SPEC_ACCEL_KVM, SPEC_ACCEL_TCG, SPEC_ACCEL_COUNT };
 enum spec_bus { SPEC_BUS_VIRTIO, SPEC_BUS_SATA, SPEC_BUS_SCSI, SPEC_BUS_NVME, SPEC_BUS_COUNT };
 enum spec_format { SPEC_FORMAT_QCOW2, SPEC_FORMAT_RAW, SPEC_FORMAT_COUNT };
+enum spec_cache { SPEC_CACHE_AUTO, SPEC_CACHE_NONE, SPEC_CACHE_WRITEBACK, SPEC_CACHE_COUNT };
 enum spec_nic_model {
 	SPEC_NIC_VIRTIO, /* "virtio", the default */
 	SPEC_NIC_E1000E, /* "e1000e" */
@@ -111,6 +112,7 @@ struct spec_disk {
 	uint64_t size_bytes; /* 0: not given, the image has to exist */
 	enum spec_bus bus;
 	enum spec_format format;
+	enum spec_cache cache; /* of the host */
 	bool read_only;
 };
 

@@ -20,31 +20,48 @@ static void add_fdset(struct strv *argv, int fd)
 	strv_addf(argv, "fd=%d,set=%d", fd, fd);
 }
 
-/* A node for an image: the file below, the format on top, and the node of its backing
- * file (NULL: none). A qcow2 header can name no other file: its backing file is
- * overruled, a data file was refused when the image was examined. */
-static void add_blockdev(struct strv *argv, const char *node, int fd, bool qcow2, bool read_only,
-			 bool discard, const char *backing)
+/* What a node is made of. */
+struct node {
+	const char *name;
+	int fd;
+	bool qcow2, read_only;
+	bool discard; /* what a guest gives up, and writes of zeroes, become holes */
+	bool direct; /* past the host's page cache */
+	const char *backing; /* the node of the backing file; NULL: none */
+};
+
+/* below: what it takes its bytes from. */
+static json_t *pack_node(const struct node *n, const char *driver, const char *name,
+			 const char *below_key, const char *below)
+{
+	json_t *j = json_pack("{s:s s:s s:s s:b s:s}", "driver", driver, "node-name", name,
+			      below_key, below, "read-only", n->read_only, "discard",
+			      n->discard ? "unmap" : "ignore");
+
+	if (j && n->direct)
+		(void)json_object_set_new(j, "cache", json_pack("{s:b}", "direct", true));
+	return j;
+}
+
+/* A node for an image: the file below and the format on top. A qcow2 header can name no other
+ * file: its backing file is overruled, a data file was refused when the image was
+ * examined. */
+static void add_node(struct strv *argv, const struct node *n)
 {
 	char file_node[64], path[32];
+	json_t *format;
 
-	(void)str_format(file_node, sizeof(file_node), "%s-file", node);
-	(void)str_format(path, sizeof(path), "/dev/fdset/%d", fd);
-	add_fdset(argv, fd);
-	add_json(argv, "-blockdev",
-		 json_pack("{s:s s:s s:s s:b s:s}", "driver", "file", "node-name", file_node,
-			   "filename", path, "read-only", read_only, "discard",
-			   discard ? "unmap" : "ignore"));
-	if (qcow2)
-		add_json(argv, "-blockdev",
-			 json_pack("{s:s s:s s:s s:b s:s s:s?}", "driver", "qcow2", "node-name",
-				   node, "file", file_node, "read-only", read_only, "discard",
-				   discard ? "unmap" : "ignore", "backing", backing));
-	else
-		add_json(argv, "-blockdev",
-			 json_pack("{s:s s:s s:s s:b s:s}", "driver", "raw", "node-name", node,
-				   "file", file_node, "read-only", read_only, "discard",
-				   discard ? "unmap" : "ignore"));
+	(void)str_format(file_node, sizeof(file_node), "%s-file", n->name);
+	(void)str_format(path, sizeof(path), "/dev/fdset/%d", n->fd);
+	add_fdset(argv, n->fd);
+	add_json(argv, "-blockdev", pack_node(n, "file", file_node, "filename", path));
+	format = pack_node(n, n->qcow2 ? "qcow2" : "raw", n->name, "file", file_node);
+	if (format && n->qcow2)
+		(void)json_object_set_new(format, "backing",
+					  n->backing ? json_string(n->backing) : json_null());
+	if (format && n->discard && !n->read_only)
+		(void)json_object_set_new(format, "detect-zeroes", json_string("unmap"));
+	add_json(argv, "-blockdev", format);
 }
 
 /* A listening socket that a new supervisor can connect to again. */
@@ -123,8 +140,9 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 static void add_firmware(struct strv *argv, const struct qemu_inputs *in)
 {
 	if (in->fds.code >= 0) {
-		add_blockdev(argv, "code", in->fds.code, in->code_qcow2, true, false, NULL);
-		add_blockdev(argv, "vars", in->fds.vars, true, false, false, NULL);
+		add_node(argv, &(struct node){"code", in->fds.code, .qcow2 = in->code_qcow2,
+					      .read_only = true});
+		add_node(argv, &(struct node){"vars", in->fds.vars, .qcow2 = true});
 	}
 	/* -kernel and -initrd do not know fdsets. */
 	if (in->vm->kernel) {
@@ -245,12 +263,15 @@ static void add_image(struct strv *argv, const struct qemu_inputs *in, size_t i,
 		char *next = names[k % 2];
 
 		(void)str_format(next, sizeof(names[0]), "%s-%zu", node, k);
-		add_blockdev(argv, next, below->v[k - 1].fd, below->v[k - 1].qcow2, true, false,
-			     at);
+		add_node(argv,
+			 &(struct node){next, below->v[k - 1].fd, .qcow2 = below->v[k - 1].qcow2,
+					.read_only = true, .backing = at});
 		at = next;
 	}
-	add_blockdev(argv, node, in->fds.disks[i], disk->format == SPEC_FORMAT_QCOW2,
-		     disk->read_only, true, at);
+	add_node(argv,
+		 &(struct node){node, in->fds.disks[i], .qcow2 = disk->format == SPEC_FORMAT_QCOW2,
+				.read_only = disk->read_only, .discard = true,
+				.direct = below && below->direct, .backing = at});
 }
 
 static void add_disk(struct strv *argv, const struct qemu_inputs *in, size_t i)
@@ -308,7 +329,7 @@ static void add_storage(struct strv *argv, const struct qemu_inputs *in)
 		(void)str_format(node, sizeof(node), "cdrom%zu", i);
 		(void)str_format(id, sizeof(id), "cdrom%zu-dev", i);
 		(void)str_format(bus, sizeof(bus), "ide.%u", in->hw->cdroms[i]);
-		add_blockdev(argv, node, in->fds.cdroms[i], false, true, false, NULL);
+		add_node(argv, &(struct node){node, in->fds.cdroms[i], .read_only = true});
 		add_json(argv, "-device",
 			 json_pack("{s:s s:s s:s s:s s:i}", "driver", "ide-cd", "id", id, "bus",
 				   bus, "drive", node, "bootindex",

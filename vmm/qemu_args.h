@@ -27,6 +27,7 @@ struct qemu_layer {
 struct qemu_layers {
 	struct qemu_layer v[QEMU_LAYERS_MAX];
 	size_t n;
+	bool direct; /* the disk itself goes past the host's page cache */
 };
 
 /* Descriptor numbers in QEMU, 3 and up; -1: not there. */

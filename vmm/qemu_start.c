@@ -260,6 +260,7 @@ static void map_add_disks(struct fd_map *map, const struct resources *r, int *re
 
 		ret_numbers[i] = map_add(map, chain->v[0].fd);
 		ret_below[i].n = chain->n - 1;
+		ret_below[i].direct = chain->direct;
 		for (size_t k = 1; k < chain->n; k++)
 			ret_below[i].v[k - 1] = (struct qemu_layer){
 				.fd = map_add(map, chain->v[k].fd),

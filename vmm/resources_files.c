@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "disk/cache.h"
 #include "disk/chain.h"
 #include "vmm/inspect.h"
 #include "vmm/names.h"
@@ -62,16 +63,32 @@ static int open_code(const char *path, enum disk_format format, int *ret_fd, str
 	return rc;
 }
 
+static int open_disk(const struct spec_disk *disk, struct disk_chain *ret_chain, struct error *err)
+{
+	static const enum disk_cache caches[] = {
+		[SPEC_CACHE_AUTO] = DISK_CACHE_AUTO,
+		[SPEC_CACHE_NONE] = DISK_CACHE_NONE,
+		[SPEC_CACHE_WRITEBACK] = DISK_CACHE_WRITEBACK,
+	};
+	int rc = disk_chain_open(disk->path, inspect_format(disk), disk->read_only, ret_chain, NULL,
+				 err);
+
+	_Static_assert(sizeof(caches) / sizeof(caches[0]) == SPEC_CACHE_COUNT, "a word each");
+	/* What lies below is only read, and by many: there the page cache is of use. */
+	if (rc == 0)
+		rc = disk_cache_choose(ret_chain->v[0].fd, caches[disk->cache], &ret_chain->direct,
+				       err);
+	return rc;
+}
+
 static int open_images(struct resources *r, struct error *err)
 {
 	const struct spec_vm *vm = r->vm;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
-		rc = error_wrap_if(err,
-				   disk_chain_open(vm->disks[i].path, inspect_format(&vm->disks[i]),
-						   vm->disks[i].read_only, &r->disks[i], NULL, err),
-				   "disk '%s'", vm->disks[i].name);
+		rc = error_wrap_if(err, open_disk(&vm->disks[i], &r->disks[i], err), "disk '%s'",
+				   vm->disks[i].name);
 	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
 		rc = error_wrap_if(err, disk_open(vm->cdroms[i].path, true, &r->cdrom_fds[i], err),
 				   "cdroms");

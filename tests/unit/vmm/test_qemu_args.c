@@ -253,7 +253,7 @@ static void test_layers(void **state)
 {
 	static const struct qemu_layers below[] = {
 		{.v = {{.fd = 60, .qcow2 = true}, {.fd = 61, .qcow2 = false}}, .n = 2},
-		{.n = 0},
+		{.n = 0, .direct = true},
 	};
 	struct machine m;
 
