@@ -30,17 +30,19 @@ char *base64_encode(const void *data, size_t len)
 	return text;
 }
 
-/* The value of a digit; -1: it is none. */
-static int value_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* The value of each digit, and one more; 0: it is none. */
+static const unsigned char values[256] = {
+	['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,
+	['H'] = 8,  ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14,
+	['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21,
+	['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28,
+	['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35,
+	['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+	['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49,
+	['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63,
+	['/'] = 64,
+};
 
 int base64_decode(const char *text, size_t len, char **ret_data, size_t *ret_len)
 {
@@ -60,13 +62,13 @@ int base64_decode(const char *text, size_t len, char **ret_data, size_t *ret_len
 		uint32_t bits = 0;
 
 		for (size_t j = i; j < i + 4; j++) {
-			int value = j >= len - padding ? 0 : value_of(text[j]);
+			unsigned value = j >= len - padding ? 1 : values[(unsigned char)text[j]];
 
-			if (value < 0) {
+			if (!value) {
 				free(data);
 				return -EINVAL;
 			}
-			bits = bits << 6 | (uint32_t)value;
+			bits = bits << 6 | (value - 1);
 		}
 		*q++ = (char)(bits >> 16);
 		*q++ = (char)(bits >> 8);

@@ -58,6 +58,7 @@ struct qmp_agent {
 	uint32_t sync_number;
 	uint64_t last_number;
 	struct strbuf line; /* what came of the line that is not complete */
+	const struct strbuf *answer; /* the complete one, while it is told of */
 	struct strbuf output;
 	struct call *calls, **calls_end;
 	size_t n_calls, calls_bytes;
@@ -208,6 +209,7 @@ static bool line_is_blank(const struct qmp_agent *a)
 /* A complete line, without its end. */
 static void take_line(struct qmp_agent *a)
 {
+	cleanup_strbuf struct strbuf line = {0};
 	struct error err = ERROR_INIT;
 	json_t *message = NULL;
 	int rc;
@@ -220,15 +222,17 @@ static void take_line(struct qmp_agent *a)
 		step_out(a);
 		return;
 	}
-	rc = a->line.failed ? error_oom(&err)
-			    : qmp_decode(a->line.data, a->line.len, &message, &err);
-	line_clear(a);
+	line = a->line;
+	a->line = (struct strbuf){0};
+	rc = line.failed ? error_oom(&err) : qmp_decode(line.data, line.len, &message, &err);
+	a->answer = &line;
 	if (a->step == STEP_SYNCING)
 		take_sync(a, message);
 	else if (rc < 0)
 		fail_asked(a, &err);
 	else
 		take_answer(a, message);
+	a->answer = NULL;
 	json_decref(message);
 }
 
@@ -353,6 +357,31 @@ int qmp_agent_call(struct qmp_agent *a, const char *command, json_t *args, qmp_a
 	json_decref(args);
 	line = text ? str_printf("%s\n", text) : NULL;
 	return line ? add_call(a, line, reply, arg, ret_number, err) : error_oom(err);
+}
+
+int qmp_agent_call_text(struct qmp_agent *a, const char *command, const char *args, size_t len,
+			qmp_agent_reply_fn reply, void *arg, uint64_t *ret_number,
+			struct error *err)
+{
+	json_t *name = json_string(command);
+	cleanup_free char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
+	struct strbuf line = {0};
+	char *text;
+
+	json_decref(name);
+	if (!quoted)
+		return error_oom(err);
+	strbuf_addf(&line, "{\"execute\":%s,\"arguments\":", quoted);
+	strbuf_add(&line, args, len);
+	strbuf_add(&line, "}\n", 2);
+	text = strbuf_steal(&line);
+	return text ? add_call(a, text, reply, arg, ret_number, err) : error_oom(err);
+}
+
+const char *qmp_agent_text(const struct qmp_agent *a, size_t *ret_len)
+{
+	*ret_len = a->answer ? a->answer->len : 0;
+	return a->answer ? a->answer->data : NULL;
 }
 
 int qmp_agent_sync(struct qmp_agent *a, qmp_agent_reply_fn reply, void *arg, uint64_t *ret_number,

@@ -44,6 +44,14 @@ void qmp_agent_free(struct qmp_agent *a);
 int qmp_agent_call(struct qmp_agent *a, const char *command, json_t *args, qmp_agent_reply_fn reply,
 		   void *arg, uint64_t *ret_number, struct error *err);
 
+/* The same with arguments that are JSON already, an object without line ends of len bytes. */
+int qmp_agent_call_text(struct qmp_agent *a, const char *command, const char *args, size_t len,
+			qmp_agent_reply_fn reply, void *arg, uint64_t *ret_number,
+			struct error *err);
+
+/* Within the callback of a result: the whole line as the agent said it. */
+const char *qmp_agent_text(const struct qmp_agent *a, size_t *ret_len);
+
 /* A sync by itself: is the agent there, and does it answer? */
 int qmp_agent_sync(struct qmp_agent *a, qmp_agent_reply_fn reply, void *arg, uint64_t *ret_number,
 		   struct error *err);

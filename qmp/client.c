@@ -512,7 +512,7 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 int qmp_client_forward(struct qmp_client *c, const struct qmp_forward *what, qmp_reply_fn reply,
 		       void *arg, struct error *err)
 {
-	return client_call(c, what, 0, reply, arg, err);
+	return client_call(c, what, what->timeout_ms, reply, arg, err);
 }
 
 void qmp_client_withdraw(struct qmp_client *c, unsigned owner)

@@ -67,6 +67,7 @@ struct qmp_forward {
 	const char *arguments; /* NULL: none */
 	bool oob; /* needs qmp_client_has_oob() */
 	unsigned owner; /* for qmp_client_withdraw(); 0: nobody */
+	uint64_t timeout_ms; /* 0: no deadline */
 	const int *fds; /* as with qmp_client_call() */
 	size_t n_fds;
 };

@@ -101,6 +101,22 @@ int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64
 	return begin(s, command, args, NULL, 0, timeout_ms, ret_pending, err);
 }
 
+int qmp_sync_begin_text(struct qmp_sync *s, const char *command, const char *args,
+			uint64_t timeout_ms, struct qmp_sync_pending **ret_pending,
+			struct error *err)
+{
+	const struct qmp_forward what = {
+		.command = command, .arguments = args, .timeout_ms = timeout_ms};
+	struct qmp_sync_pending *p = calloc(1, sizeof(*p));
+	int rc = p ? qmp_client_forward(s->client, &what, on_reply, p, err) : error_oom(err);
+
+	if (rc < 0)
+		free(p);
+	else
+		*ret_pending = p;
+	return rc;
+}
+
 int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret_result,
 		    struct error *err)
 {

@@ -32,6 +32,10 @@ int qmp_sync_call_fds(struct qmp_sync *s, const char *command, json_t *args, con
 struct qmp_sync_pending;
 int qmp_sync_begin(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		   struct qmp_sync_pending **ret_pending, struct error *err);
+/* args is JSON already, borrowed, and sent as it is. */
+int qmp_sync_begin_text(struct qmp_sync *s, const char *command, const char *args,
+			uint64_t timeout_ms, struct qmp_sync_pending **ret_pending,
+			struct error *err);
 int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *pending, json_t **ret_result,
 		    struct error *err);
 

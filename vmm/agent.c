@@ -241,6 +241,23 @@ int agent_call(struct agent *agent, const char *command, json_t *args, uint64_t 
 					    &call->number, err));
 }
 
+int agent_call_text(struct agent *agent, const char *command, const char *args, size_t len,
+		    uint64_t timeout_ms, qmp_agent_reply_fn reply, void *arg, struct error *err)
+{
+	struct agent_call *call = new_call(agent, timeout_ms, reply, arg, err);
+
+	if (!call)
+		return agent->fd < 0 ? -ECONNRESET : -ENOMEM;
+	return register_call(agent, call,
+			     qmp_agent_call_text(agent->protocol, command, args, len, on_answer,
+						 call, &call->number, err));
+}
+
+const char *agent_text(const struct agent *agent, size_t *ret_len)
+{
+	return qmp_agent_text(agent->protocol, ret_len);
+}
+
 static void fail_shutdown(struct agent *agent, const struct error *why)
 {
 	agent_failed_fn failed = agent->failed;

@@ -28,6 +28,12 @@ void agent_free(struct agent *agent);
 int agent_call(struct agent *agent, const char *command, json_t *args, uint64_t timeout_ms,
 	       qmp_agent_reply_fn reply, void *arg, struct error *err);
 
+/* The same with arguments as text, as qmp_agent_call_text(); and the text of an answer, within
+ * its callback. */
+int agent_call_text(struct agent *agent, const char *command, const char *args, size_t len,
+		    uint64_t timeout_ms, qmp_agent_reply_fn reply, void *arg, struct error *err);
+const char *agent_text(const struct agent *agent, size_t *ret_len);
+
 /* Completes all calls with why: nobody waits for them any more. What the agent yet
  * says to them is passed over. */
 void agent_cancel(struct agent *agent, const struct error *why);

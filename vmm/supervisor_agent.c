@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "qmp/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct request {
 	bool again; /* its connection was found to be closed once */
 	char *command;
 	json_t *args; /* may be NULL */
+	struct qmp_span text; /* the same as the client wrote them, ours; at NULL: by args */
 };
 
 struct supervisor_agent {
@@ -59,8 +61,26 @@ static void send_next(struct supervisor *s);
 static void request_free(struct request *r)
 {
 	free(r->command);
+	free((char *)r->text.at);
 	json_decref(r->args);
 	free(r);
+}
+
+/* An answer goes on as the agent wrote it: a piece of a file is megabytes, and each time that
+ * it is decoded and encoded again costs as much as all the rest. */
+static void pass_on(struct request *r, json_t *result)
+{
+	const struct agent *connection = r->s->agent->connection;
+	struct qmp_span value = {0};
+	size_t len;
+	const char *text = connection ? agent_text(connection, &len) : NULL;
+
+	if (text)
+		value = qmp_text_member(text, len, "return");
+	if (value.at)
+		control_reply_text(r->call, value.at, value.len);
+	else
+		control_reply(r->call, json_incref(result));
 }
 
 /* Answers whoever asked, and frees the request. */
@@ -74,7 +94,7 @@ static void request_end(struct request *r, json_t *result, const struct error *e
 		control_fail(r->call, err->code == ENOENT ? "CommandNotFound" : "GenericError",
 			     err->text);
 	} else {
-		control_reply(r->call, json_incref(result));
+		pass_on(r, result);
 	}
 	request_free(r);
 }
@@ -189,7 +209,12 @@ static bool send_request(struct supervisor *s, struct request *r)
 	if (r->deadline_usec > now)
 		left = (r->deadline_usec - now) / 1000 + 1;
 	a->asked = r;
-	rc = agent_call(a->connection, r->command, json_incref(r->args), left, on_answer, r, &err);
+	if (r->text.at)
+		rc = agent_call_text(a->connection, r->command, r->text.at, r->text.len, left,
+				     on_answer, r, &err);
+	else
+		rc = agent_call(a->connection, r->command, json_incref(r->args), left, on_answer, r,
+				&err);
 	if (rc == 0) {
 		if (r->call)
 			a->last_client = r->client;
@@ -272,6 +297,22 @@ static const char *refusal(const struct supervisor *s, const char *command, unsi
 	return s->agent->n_queue >= WAITING_MAX ? "128 calls wait for the agent already" : NULL;
 }
 
+/* Takes the arguments as text where they are one line, as the agent wants them. */
+static void keep_text(struct request *r, const char *arguments)
+{
+	struct qmp_span span = {0};
+
+	if (arguments)
+		span = qmp_text_member(arguments, strlen(arguments), "arguments");
+	if (!span.at || memchr(span.at, '\n', span.len) || memchr(span.at, '\r', span.len))
+		return;
+	r->text = (struct qmp_span){strndup(span.at, span.len), span.len};
+	if (!r->text.at)
+		return;
+	json_decref(r->args);
+	r->args = NULL;
+}
+
 void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args)
 {
 	json_int_t timeout_ms = TIMEOUT_MS;
@@ -303,6 +344,7 @@ void supervisor_agent_command(struct supervisor *s, struct control_call *call, j
 		control_fail(call, "GenericError", "out of memory");
 		return;
 	}
+	keep_text(r, control_call_arguments(call));
 	r->call = call;
 	r->client = control_call_client(call);
 	add_request(s, r);
