@@ -20,7 +20,9 @@ enum {
 	FS_READ_FILE = 1 << 2,
 	FS_READ_DIR = 1 << 3,
 	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_CHAR = 1 << 6,
 	FS_MAKE_REG = 1 << 8,
+	FS_MAKE_BLOCK = 1 << 11,
 	FS_ALL_1 = (1 << 13) - 1,
 	FS_REFER = 1 << 13, /* version 2 */
 	FS_TRUNCATE = 1 << 14, /* 3 */
@@ -122,6 +124,26 @@ int jail_restrict_access(struct jail_start *start, const char **ret_what)
 		return -errno;
 	rc = allow(spec, fd, &handled);
 	if (rc == 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+		rc = -errno;
+	(void)close(fd);
+	return rc;
+}
+
+int jail_restrict_writing(int folder_fd)
+{
+	int version = jail_landlock_version(), fd, rc = 0;
+	struct ruleset handled = handled_by(version, false);
+	struct path_beneath rule = {.parent_fd = folder_fd};
+
+	if (version == 0)
+		return 0;
+	handled.fs &= ~(uint64_t)(FS_EXECUTE | FS_READ_FILE | FS_READ_DIR);
+	rule.allowed = handled.fs & ~(uint64_t)(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV);
+	fd = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &rule, 0) < 0 ||
+	    syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		rc = -errno;
 	(void)close(fd);
 	return rc;

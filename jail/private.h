@@ -43,6 +43,8 @@ int jail_enter_root(struct jail_start *start, const char **ret_what);
 /* landlock.c: nothing of the file system but what is bound, no TCP, nobody else's
  * abstract sockets and processes. A kernel without it leaves it out. */
 int jail_restrict_access(struct jail_start *start, const char **ret_what);
+/* Nothing is written but beneath that folder, and no TCP. 0 also where there is no Landlock. */
+int jail_restrict_writing(int folder_fd);
 
 /* user.c: before descriptors are placed, and the rest after. */
 int jail_make_room(const struct jail_spec *spec, const char **ret_what);
