@@ -3,10 +3,10 @@
  * The guest agent's protocol and nothing else, on QEMU's socket:
  *
  *	agent-by-hand SOCKET exec PROGRAM       runs it and asks until it has ended
- *	agent-by-hand SOCKET write PATH BYTES CHUNK
- *	agent-by-hand SOCKET read PATH CHUNK
+ *	agent-by-hand SOCKET write PATH BYTES CHUNK [PROGRAM]
+ *	agent-by-hand SOCKET read PATH CHUNK [PROGRAM]
  *
- * Answers are looked at no closer than needed.
+ * PROGRAM is run with the path when the file is there. Answers are looked at no closer than needed.
  */
 #include <err.h>
 #include <stdio.h>
@@ -68,15 +68,15 @@ static long number(const char *key)
 	return strtol(at + strlen(key), NULL, 10);
 }
 
-static void run(const char *program)
+static void run(const char *program, const char *arg)
 {
 	char line[512];
 	long pid;
 
 	(void)snprintf(line, sizeof(line),
 		       "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"%s\","
-		       "\"capture-output\":true}}\n",
-		       program);
+		       "\"arg\":[%s%s%s],\"capture-output\":true}}\n",
+		       program, arg ? "\"" : "", arg ? arg : "", arg ? "\"" : "");
 	ask(line);
 	pid = number("\"pid\": ");
 	(void)snprintf(line, sizeof(line),
@@ -148,10 +148,14 @@ int main(int argc, char **argv)
 		err(1, "connect to %s", argv[1]);
 	ask("{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1}}\n");
 	if (!strcmp(argv[2], "exec"))
-		run(argv[3]);
+		run(argv[3], NULL);
 	else if (!strcmp(argv[2], "write") && argc > 5)
 		write_file(argv[3], strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
 	else if (argc > 4)
 		read_file(argv[3], strtoul(argv[4], NULL, 10));
+	if (!strcmp(argv[2], "write") && argc > 6)
+		run(argv[6], argv[3]);
+	if (!strcmp(argv[2], "read") && argc > 5)
+		run(argv[5], argv[3]);
 	return 0;
 }

@@ -131,12 +131,11 @@ static int await_end(struct cli_agent *a, json_int_t pid, uint64_t deadline_usec
 	return rc < 0 ? rc : 0;
 }
 
-int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *input, size_t input_len,
-		  uint64_t timeout_ms, struct cli_agent_ran *ret_ran, struct error *err)
+int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void *input,
+			size_t input_len, json_int_t *ret_pid, struct error *err)
 {
 	json_t *words = json_array(), *args;
 	cleanup_free char *encoded = input ? base64_encode(input, input_len) : NULL;
-	uint64_t deadline_usec = clock_now_usec() + timeout_ms * 1000;
 	cleanup_json json_t *result = NULL;
 	json_t *pid;
 	int rc;
@@ -151,7 +150,23 @@ int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *inpu
 	pid = json_object_get(result, "pid");
 	if (!json_is_integer(pid))
 		return error_wrap(err, nonsense(err, "guest-exec"), "vm '%s'", a->name);
-	return await_end(a, json_integer_value(pid), deadline_usec, ret_ran, err);
+	*ret_pid = json_integer_value(pid);
+	return 0;
+}
+
+int cli_agent_finish_run(struct cli_agent *a, json_int_t pid, uint64_t timeout_ms,
+			 struct cli_agent_ran *ret_ran, struct error *err)
+{
+	return await_end(a, pid, clock_now_usec() + timeout_ms * 1000, ret_ran, err);
+}
+
+int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *input, size_t input_len,
+		  uint64_t timeout_ms, struct cli_agent_ran *ret_ran, struct error *err)
+{
+	json_int_t pid;
+	int rc = cli_agent_begin_run(a, argv, input, input_len, &pid, err);
+
+	return rc < 0 ? rc : cli_agent_finish_run(a, pid, timeout_ms, ret_ran, err);
 }
 
 int cli_agent_open_file(struct cli_agent *a, const char *path, const char *mode,
@@ -213,21 +228,40 @@ int cli_agent_read_file(struct cli_agent *a, json_int_t handle, size_t most, cha
 		      : cli_agent_finish_read(a, pending, most, ret_data, ret_len, err);
 }
 
+int cli_agent_begin_write(struct cli_agent *a, json_int_t handle, const void *data, size_t len,
+			  struct qmp_sync_pending **ret_pending, struct error *err)
+{
+	cleanup_free char *encoded = base64_encode(data, len), *args = NULL;
+
+	if (encoded)
+		args = str_printf("{\"command\":\"guest-file-write\",\"timeout-ms\":%d,"
+				  "\"arguments\":{\"handle\":%" JSON_INTEGER_FORMAT
+				  ",\"buf-b64\":\"%s\"}}",
+				  CLI_AGENT_MS, handle, encoded);
+	return args ? qmp_sync_begin_text(a->sync, "hv-agent", args, CLI_AGENT_MS + ANSWER_MS,
+					  ret_pending, err)
+		    : error_oom(err);
+}
+
+int cli_agent_finish_write(struct cli_agent *a, struct qmp_sync_pending *pending, size_t len,
+			   struct error *err)
+{
+	cleanup_json json_t *result = NULL;
+	int rc = qmp_sync_finish(a->sync, pending, &result, err);
+
+	if (rc == 0 && json_integer_value(json_object_get(result, "count")) != (json_int_t)len)
+		rc = error_set(err, ENOSPC, "the guest wrote less than it was given");
+	return error_wrap_if(err, rc, "vm '%s'", a->name);
+}
+
 int cli_agent_write_file(struct cli_agent *a, json_int_t handle, const void *data, size_t len,
 			 bool flush, struct error *err)
 {
-	cleanup_free char *encoded = base64_encode(data, len);
-	cleanup_json json_t *result = NULL;
-	int rc;
+	struct qmp_sync_pending *pending;
+	int rc = cli_agent_begin_write(a, handle, data, len, &pending, err);
 
-	if (!encoded)
-		return error_oom(err);
-	rc = cli_agent_call(a, "guest-file-write",
-			    json_pack("{s:I s:s}", "handle", handle, "buf-b64", encoded),
-			    CLI_AGENT_MS, &result, err);
-	if (rc == 0 && json_integer_value(json_object_get(result, "count")) != (json_int_t)len)
-		rc = error_set(err, ENOSPC, "vm '%s': the guest wrote less than it was given",
-			       a->name);
+	rc = rc < 0 ? error_wrap(err, rc, "vm '%s'", a->name)
+		    : cli_agent_finish_write(a, pending, len, err);
 	if (rc == 0 && flush)
 		rc = cli_agent_call(a, "guest-file-flush", json_pack("{s:I}", "handle", handle),
 				    CLI_AGENT_MS, NULL, err);

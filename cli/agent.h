@@ -50,6 +50,12 @@ void cli_agent_ran_free(struct cli_agent_ran *ran);
 int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *input, size_t input_len,
 		  uint64_t timeout_ms, struct cli_agent_ran *ret_ran, struct error *err);
 
+/* The same in two halves: it runs while something else is done. */
+int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void *input,
+			size_t input_len, json_int_t *ret_pid, struct error *err);
+int cli_agent_finish_run(struct cli_agent *a, json_int_t pid, uint64_t timeout_ms,
+			 struct cli_agent_ran *ret_ran, struct error *err);
+
 /* Decodes the outcome of guest-exec-status where it has ended: 1, else 0. */
 int cli_agent_take_status(json_t *result, struct cli_agent_ran *ret_ran, struct error *err);
 
@@ -67,6 +73,11 @@ int cli_agent_begin_read(struct cli_agent *a, json_int_t handle, size_t most,
 			 struct qmp_sync_pending **ret_pending, struct error *err);
 int cli_agent_finish_read(struct cli_agent *a, struct qmp_sync_pending *pending, size_t most,
 			  char **ret_data, size_t *ret_len, struct error *err);
+/* The write of at most CLI_AGENT_WRITE_BYTES in two halves, too. */
+int cli_agent_begin_write(struct cli_agent *a, json_int_t handle, const void *data, size_t len,
+			  struct qmp_sync_pending **ret_pending, struct error *err);
+int cli_agent_finish_write(struct cli_agent *a, struct qmp_sync_pending *pending, size_t len,
+			   struct error *err);
 /* At most CLI_AGENT_WRITE_BYTES; flush: it is to be seen by others in the guest at once. */
 int cli_agent_write_file(struct cli_agent *a, json_int_t handle, const void *data, size_t len,
 			 bool flush, struct error *err);
