@@ -20,8 +20,8 @@
 #include "vmm/owner.h"
 #include "vmm/qemu_start.h"
 #include "vmm/resources_files.h"
-#include "vmm/template.h"
 #include "vmm/restore.h"
+#include "vmm/template.h"
 
 #include <errno.h>
 #include <fcntl.h>
