@@ -9,12 +9,22 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-const volatile sig_atomic_t *cli_interrupted(void)
+static void set(void (*handler)(int))
 {
-	const struct sigaction action = {.sa_handler = on_signal};
+	const struct sigaction action = {.sa_handler = handler};
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGHUP, &action, NULL);
+}
+
+const volatile sig_atomic_t *cli_interrupted(void)
+{
+	set(on_signal);
 	return &interrupted;
+}
+
+void cli_interrupt_end(void)
+{
+	set(SIG_DFL);
 }

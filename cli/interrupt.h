@@ -8,4 +8,7 @@
 /* From now on SIGINT, SIGTERM and SIGHUP set a flag, to which this points. */
 const volatile sig_atomic_t *cli_interrupted(void);
 
+/* From now on they end the process again. */
+void cli_interrupt_end(void);
+
 #endif

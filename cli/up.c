@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "cli/image.h"
 #include "cli/plan.h"
 #include "cli/start.h"
 #include "cli/wait.h"
@@ -368,6 +369,9 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 		u->probed = true;
 		rc = inspect(u);
 	}
+	for (size_t i = 0; rc == 0 && i < u->n_vms; i++)
+		if (needs_start(u, i))
+			rc = cli_fetch_images_of(u->cli, u->vms[i]);
 	if (rc)
 		return rc;
 	rc = start(u, 0, u->n_net_jobs, deadline_usec);

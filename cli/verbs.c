@@ -29,6 +29,9 @@ const struct verb *const cli_verbs[] = {
 	&verb_vol_create,
 	&verb_vol_resize,
 	&verb_vol_rm,
+	&verb_image_ls,
+	&verb_image_fetch,
+	&verb_image_rm,
 	/* What happens in a guest. */
 	&verb_exec,
 	&verb_cp,

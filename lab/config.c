@@ -27,13 +27,11 @@
 
 enum { DOCUMENTS_MAX = 4096 };
 
-enum part { PART_NETWORKS, PART_POOLS, PART_PROFILES, PART_VMS, PART_COUNT };
+enum part { PART_NETWORKS, PART_POOLS, PART_IMAGES, PART_PROFILES, PART_VMS, PART_COUNT };
 
 static const char *const part_names[PART_COUNT] = {
-	[PART_NETWORKS] = "networks",
-	[PART_POOLS] = "pools",
-	[PART_PROFILES] = "profiles",
-	[PART_VMS] = "vms",
+	[PART_NETWORKS] = "networks", [PART_POOLS] = "pools", [PART_IMAGES] = "images",
+	[PART_PROFILES] = "profiles", [PART_VMS] = "vms",
 };
 
 struct lab_config {
@@ -143,11 +141,10 @@ static void join_part(struct lab_decoder *d, const struct lab_config *c, enum pa
 static void check_parts(struct lab_decoder *d, const struct lab_node *document)
 {
 	if (document->kind != LAB_NODE_MAP) {
-		lab_decoder_fault(
-			d, document,
-			"the configuration is a map of networks, pools, profiles and vms, "
-			"not %s",
-			lab_node_describe(document));
+		lab_decoder_fault(d, document,
+				  "the configuration is a map of networks, pools, images, profiles "
+				  "and vms, not %s",
+				  lab_node_describe(document));
 		return;
 	}
 	for (size_t i = 0; i < document->n; i++) {
@@ -156,11 +153,10 @@ static void check_parts(struct lab_decoder *d, const struct lab_node *document)
 		for (size_t j = 0; j < PART_COUNT; j++)
 			known = known || str_eq(document->keys[i]->text, part_names[j]);
 		if (!known)
-			lab_decoder_fault(
-				d, document->keys[i],
-				"unknown key '%s'; there are networks, pools, profiles and "
-				"vms",
-				document->keys[i]->text);
+			lab_decoder_fault(d, document->keys[i],
+					  "unknown key '%s'; there are networks, pools, images, "
+					  "profiles and vms",
+					  document->keys[i]->text);
 	}
 }
 
@@ -200,6 +196,25 @@ static void decode_pools(struct lab_decoder *d, const struct lab_node *part, str
 		pool->where = part->keys[i]->where;
 		lab_decode_map(d, LAB_SECTION_POOL, part->items[i], false, pool);
 		lab_decode_required(d, LAB_SECTION_POOL, part->items[i]);
+	}
+}
+
+static void decode_images(struct lab_decoder *d, const struct lab_node *part, struct lab *lab)
+{
+	lab->images = calloc(part->n + 1, sizeof(*lab->images));
+	d->failed = d->failed || !lab->images;
+	for (size_t i = 0; lab->images && i < part->n; i++) {
+		struct spec_image *image = &lab->images[lab->n_images++];
+		const struct lab_node *value = part->items[i];
+
+		image->name = copy_name(d, part->keys[i]);
+		image->where = part->keys[i]->where;
+		lab_decode_defaults(d, LAB_SECTION_IMAGE, image);
+		lab_decode_map(d, LAB_SECTION_IMAGE, value, false, image);
+		lab_decode_required(d, LAB_SECTION_IMAGE, value);
+		if (value->kind == LAB_NODE_MAP &&
+		    !lab_node_get(value, "url") == !lab_node_get(value, "path"))
+			lab_decoder_fault(d, value, "an image has url: or path:, and not both");
 	}
 }
 
@@ -292,7 +307,13 @@ void lab_free(struct lab *lab)
 		free(lab->networks[i].name);
 		free(lab->networks[i].domain);
 	}
+	for (size_t i = 0; i < lab->n_images; i++) {
+		free(lab->images[i].name);
+		free(lab->images[i].url);
+		free(lab->images[i].path);
+	}
 	free(lab->vms);
+	free(lab->images);
 	free(lab->pools);
 	free(lab->networks);
 	lab_sources_free(lab->sources);
@@ -311,6 +332,7 @@ static void decode_all(struct lab_decoder *d, const struct lab_config *c, struct
 	d->vms = &parts[PART_VMS];
 	decode_networks(d, &parts[PART_NETWORKS], lab);
 	decode_pools(d, &parts[PART_POOLS], lab);
+	decode_images(d, &parts[PART_IMAGES], lab);
 	check_profiles(d, &parts[PART_PROFILES]);
 	decode_vms(d, lab);
 	d->profiles = d->vms = NULL;

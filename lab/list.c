@@ -61,6 +61,12 @@ static void decode_disk(struct lab_decoder *d, const struct lab_node *entry, str
 		disk->name = strdup(disk->path);
 		d->failed = d->failed || !disk->name;
 	}
+	if (disk->image && disk->format == SPEC_FORMAT_RAW &&
+	    disk->image->format != SPEC_FORMAT_RAW)
+		lab_decoder_fault(d, entry,
+				  "a disk with format: raw is a copy of its image, and "
+				  "'%s' is not raw",
+				  disk->image->name);
 	if (disk->read_only && disk->bus == SPEC_BUS_SATA)
 		lab_decoder_fault(d, entry,
 				  "a disk on SATA cannot be read_only; take bus: virtio or scsi");

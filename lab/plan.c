@@ -93,7 +93,13 @@ static void add_volumes(struct plan *plan, bool *failed, const struct spec_vm *v
 
 		str_format_size(size, sizeof(size), disk->size_bytes);
 		str_format_size(before, sizeof(before), found->disks[i].size_bytes);
-		if (!found->disks[i].exists)
+		if (!found->disks[i].exists && disk->image)
+			add(plan, failed, PLAN_VOLUME_CREATE, (unsigned)i, "vm", vm->name,
+			    "volume %s, %s%s%s of image %s", disk->name,
+			    disk->size_bytes ? size : "", disk->size_bytes ? ", " : "",
+			    disk->format == SPEC_FORMAT_RAW ? "a copy" : "an overlay",
+			    disk->image->name);
+		else if (!found->disks[i].exists)
 			add(plan, failed, PLAN_VOLUME_CREATE, (unsigned)i, "vm", vm->name,
 			    "volume %s, %s, %s, sparse", disk->name, size,
 			    spec_format_name(disk->format));

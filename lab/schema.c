@@ -10,6 +10,8 @@
 
 static const char *const section_names[] = {
 	[LAB_SECTION_NETWORK] = "networks", [LAB_SECTION_POOL] = "pools",
+	[LAB_SECTION_IMAGE] = "images",
+
 	[LAB_SECTION_VM] = "vms",           [LAB_SECTION_DISK] = "disks",
 	[LAB_SECTION_CDROM] = "cdroms",     [LAB_SECTION_NIC] = "nics",
 	[LAB_SECTION_LIMITS] = "limits",    [LAB_SECTION_CREDENTIAL] = "credentials",
@@ -36,6 +38,9 @@ static const char *const type_names[] = {
 	[LAB_TYPE_PROFILE] = "name of a profile",
 	[LAB_TYPE_MACHINE] = "name of a VM",
 	[LAB_TYPE_VOLUME] = "POOL/FILE",
+	[LAB_TYPE_IMAGE] = "name of an image",
+	[LAB_TYPE_URL] = "URL",
+	[LAB_TYPE_SHA256] = "SHA-256",
 	[LAB_TYPE_VSOCK] = "no, auto or number",
 	[LAB_TYPE_DISKS] = "list",
 	[LAB_TYPE_CDROMS] = "list",
@@ -54,6 +59,10 @@ static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 #define POOL(k, t, member, ...)                                                         \
 	{                                                                               \
 		LAB_SECTION_POOL, k, t, offsetof(struct spec_pool, member), __VA_ARGS__ \
+	}
+#define IMAGE(k, t, member, ...)                                                          \
+	{                                                                                 \
+		LAB_SECTION_IMAGE, k, t, offsetof(struct spec_image, member), __VA_ARGS__ \
 	}
 #define VM(k, t, member, ...)                                                       \
 	{                                                                           \
@@ -99,6 +108,15 @@ static const struct lab_schema_row rows[] = {
 
 	POOL("path", LAB_TYPE_PATH, path, .required = true,
 	     .help = "Folder for the pool's volumes; made with its first volume."),
+
+	IMAGE("url", LAB_TYPE_URL, url,
+	      .help = "Where it is fetched from, by http or https, when it is needed first; either "
+		      "this or path:."),
+	IMAGE("path", LAB_TYPE_PATH, path, .help = "A file, which is copied then."),
+	IMAGE("sha256", LAB_TYPE_SHA256, sha256, .required = true,
+	      .help = "Its checksum, as sha256sum prints it: what is not that is not used."),
+	IMAGE("format", LAB_TYPE_ENUM, format, .words = lab_format_words, .default_text = "qcow2",
+	      .help = "Its format."),
 
 	VM("profile", LAB_TYPE_PROFILE, profile, .not_in_profile = true,
 	   .help = "Profile to take keys from that are not given here; lists and maps are "
@@ -175,6 +193,9 @@ static const struct lab_schema_row rows[] = {
 	     .default_note = "the image has to exist",
 	     .help = "Virtual size. A missing image is created sparse, one that is smaller is "
 		     "grown; none is ever shrunk."),
+	DISK("image", LAB_TYPE_IMAGE, image,
+	     .help = "What a missing image is made of, at the first start: an overlay of this one "
+		     "from images:, or where both are raw a copy."),
 	DISK("bus", LAB_TYPE_ENUM, bus, .words = lab_bus_words, .default_text = "virtio",
 	     .help = "How the guest sees it."),
 	DISK("format", LAB_TYPE_ENUM, format, .words = lab_format_words, .default_text = "qcow2",

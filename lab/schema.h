@@ -14,6 +14,7 @@
 enum lab_section {
 	LAB_SECTION_NETWORK, /* networks.NAME */
 	LAB_SECTION_POOL, /* pools.NAME */
+	LAB_SECTION_IMAGE, /* images.NAME */
 	LAB_SECTION_VM, /* vms.NAME, and profiles.NAME but for profile and uuid */
 	LAB_SECTION_DISK, /* an entry of disks */
 	LAB_SECTION_CDROM, /* an entry of cdroms */
@@ -43,6 +44,9 @@ enum lab_type {
 	LAB_TYPE_PROFILE,
 	LAB_TYPE_MACHINE, /* the name of a VM */
 	LAB_TYPE_VOLUME, /* POOL/FILE */
+	LAB_TYPE_IMAGE, /* the name of one */
+	LAB_TYPE_URL, /* http or https */
+	LAB_TYPE_SHA256, /* 64 hexadecimal digits */
 	LAB_TYPE_VSOCK, /* no, auto or a context id */
 	LAB_TYPE_DISKS, /* lists of sections */
 	LAB_TYPE_CDROMS,

@@ -104,9 +104,19 @@ struct spec_pool {
 	char *path; /* absolute folder */
 };
 
+/* What volumes are made of; kept in a cache under its checksum. */
+struct spec_image {
+	char *name;
+	struct spec_where where;
+	char *url, *path; /* one of them is NULL */
+	char sha256[65]; /* lower case */
+	enum spec_format format;
+};
+
 struct spec_disk {
 	struct spec_where where;
 	const struct spec_pool *pool; /* NULL: path stands alone */
+	const struct spec_image *image; /* what a missing one is made of; NULL: nothing */
 	char *name; /* what the configuration calls it: "homelab/dc01.qcow2" or the path */
 	char *path; /* absolute: pool path + "/" + file, or path */
 	uint64_t size_bytes; /* 0: not given, the image has to exist */
@@ -198,12 +208,14 @@ struct spec_vm {
 	size_t n_nics;
 };
 
-/* Networks, pools and VMs stand in the order of the configuration. */
+/* Networks, pools, images and VMs stand in the order of the configuration. */
 struct lab {
 	struct spec_network *networks;
 	size_t n_networks;
 	struct spec_pool *pools;
 	size_t n_pools;
+	struct spec_image *images;
+	size_t n_images;
 	struct spec_vm *vms;
 	size_t n_vms;
 	struct lab_source *sources; /* private to lab/: file names */

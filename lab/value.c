@@ -440,6 +440,58 @@ static void take_volume(struct lab_decoder *d, const struct lab_schema_row *row,
 	d->failed = d->failed || !disk->path;
 }
 
+static void take_image(struct lab_decoder *d, const struct lab_schema_row *row,
+		       const struct lab_node *value, void *field)
+{
+	struct strbuf known = {0};
+
+	for (size_t i = 0; i < d->lab->n_images; i++) {
+		if (str_eq(d->lab->images[i].name, value->text)) {
+			*(const struct spec_image **)field = &d->lab->images[i];
+			strbuf_free(&known);
+			return;
+		}
+		strbuf_addf(&known, "%s%s", i ? ", " : "", d->lab->images[i].name);
+	}
+	lab_decoder_fault(d, value, "%s: there is no image '%s'; there %s: %s", row->key,
+			  value->text, d->lab->n_images == 1 ? "is" : "are",
+			  known.data ? known.data : "none");
+	strbuf_free(&known);
+}
+
+static void take_url(struct lab_decoder *d, const struct lab_schema_row *row,
+		     const struct lab_node *value, void *field)
+{
+	const char *rest = str_after(value->text, "https://") ?: str_after(value->text, "http://");
+	const char *p = value->text;
+
+	while (*p > ' ' && *p < 0x7f)
+		p++;
+	if (!rest || !*rest || *rest == '/' || *p)
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not a URL that begins with https:// or http://",
+				  row->key, value->text);
+	else
+		set_text(d, field, value->text);
+}
+
+static void take_sha256(struct lab_decoder *d, const struct lab_schema_row *row,
+			const struct lab_node *value, void *field)
+{
+	const char *text = value->text;
+	size_t len = strlen(text);
+
+	if (len != 64 || strspn(text, "0123456789abcdefABCDEF") != len) {
+		lab_decoder_fault(d, value,
+				  "%s: '%s' is not 64 hexadecimal digits, as sha256sum "
+				  "prints them",
+				  row->key, text);
+		return;
+	}
+	for (size_t i = 0; i <= len; i++)
+		((char *)field)[i] = (char)tolower((unsigned char)text[i]);
+}
+
 static void take_vsock(struct lab_decoder *d, const struct lab_schema_row *row,
 		       const struct lab_node *value, void *field)
 {
@@ -472,6 +524,8 @@ static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
 	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
 	[LAB_TYPE_VSOCK] = take_vsock,     [LAB_TYPE_MACHINE] = take_machine,
+	[LAB_TYPE_IMAGE] = take_image,     [LAB_TYPE_URL] = take_url,
+	[LAB_TYPE_SHA256] = take_sha256,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,

@@ -3,8 +3,8 @@
 # For the programs in tools/: what they need from Debian, and how they speak.
 
 # To build.
-build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libedit-dev libjansson-dev
-	libnftables-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libsystemd-dev libyaml-dev uuid-dev)
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libcurl4-openssl-dev libedit-dev
+	libjansson-dev libnftables-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libsystemd-dev libyaml-dev uuid-dev)
 # To run.
 run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.

@@ -131,7 +131,7 @@ static int check_missing_image(const struct spec_disk *disk, const struct host *
 	if (!copy)
 		return error_oom(err);
 	folder = dirname(copy);
-	if (!disk->size_bytes)
+	if (!disk->size_bytes && !disk->image)
 		return error_set(
 			err, ENOENT,
 			"disk '%s': '%s' does not exist (give it a size: to have it created)",

@@ -7,12 +7,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "disk/volume.h"
+#include "disk/record.h"
 #include "firmware/nvram.h"
 #include "jail/landlock.h"
 #include "net/link.h"
 #include "tpm/swtpm.h"
 #include "vmm/attach.h"
+#include "vmm/images.h"
 #include "vmm/inspect.h"
 #include "vmm/jail_status.h"
 #include "vmm/machine_group.h"
@@ -66,12 +67,15 @@ static int do_volume_create(struct resources *r, const struct plan_step *step, s
 		if (rc < 0)
 			return rc;
 	}
+	if (disk->image)
+		return image_make_volume(r->paths, disk, err);
 	return disk_create(disk->path, inspect_format(disk), disk->size_bytes, err);
 }
 
 static void undo_volume_create(struct resources *r, const struct plan_step *step)
 {
 	(void)unlink(r->vm->disks[step->index].path);
+	(void)disk_record_remove(r->vm->disks[step->index].path, NULL);
 }
 
 static int do_volume_grow(struct resources *r, const struct plan_step *step, struct error *err)

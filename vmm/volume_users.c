@@ -87,16 +87,21 @@ static void name_image(const struct lab *lab, const char *image, struct strv *re
 			else if (!is_named(ret_clones, name))
 				strv_add(ret_clones, name);
 		}
-	if (!found)
-		strv_addf(ret_clones, "'%s'", image);
+	if (!found) {
+		cleanup_free char *name = str_printf("'%s'", image);
+
+		if (!name)
+			ret_clones->failed = true;
+		else if (!is_named(ret_clones, name))
+			strv_add(ret_clones, name);
+	}
 }
 
-/* Images beside path, by their records. */
-static int find_beside(const struct lab *lab, const char *path, struct strv *ret_clones,
-		       struct error *err)
+/* Images in a folder, by their records. */
+static int find_in(const struct lab *lab, const char *folder, const char *path,
+		   struct strv *ret_clones, struct error *err)
 {
-	int folder_len = (int)(strrchr(path, '/') - path);
-	cleanup_free char *records = str_printf("%.*s/" DISK_RECORD_FOLDER, folder_len, path);
+	cleanup_free char *records = str_printf("%s/" DISK_RECORD_FOLDER, folder);
 	cleanup_closedir DIR *dir = records ? opendir(records) : NULL;
 	struct dirent *entry;
 
@@ -108,7 +113,7 @@ static int find_beside(const struct lab *lab, const char *path, struct strv *ret
 
 		if (len <= 5 || !str_eq(entry->d_name + len - 5, ".json"))
 			continue;
-		image = str_printf("%.*s/%.*s", folder_len, path, (int)len - 5, entry->d_name);
+		image = str_printf("%s/%.*s", folder, (int)len - 5, entry->d_name);
 		if (!image)
 			return error_oom(err);
 		/* A record may outlive its image. */
@@ -123,11 +128,22 @@ static int find_beside(const struct lab *lab, const char *path, struct strv *ret
 	return records ? 0 : error_oom(err);
 }
 
+static int find_beside(const struct lab *lab, const char *path, struct strv *ret_clones,
+		       struct error *err)
+{
+	cleanup_free char *folder = str_printf("%.*s", (int)(strrchr(path, '/') - path), path);
+
+	return folder ? find_in(lab, folder, path, ret_clones, err) : error_oom(err);
+}
+
+/* In the pools, and by the disks of machines, wherever they lie. */
 int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
 		       struct error *err)
 {
 	int rc = find_beside(lab, path, ret_clones, err);
 
+	for (size_t i = 0; rc == 0 && i < lab->n_pools; i++)
+		rc = find_in(lab, lab->pools[i].path, path, ret_clones, err);
 	for (size_t i = 0; rc == 0 && i < lab->n_vms; i++) {
 		const struct spec_vm *vm = &lab->vms[i];
 		cleanup_free char *name = str_printf("vm '%s'", vm->name);

@@ -26,7 +26,7 @@ static void test_keys(void **state)
 		{"profiles: {p: {cpu_count: 1}}\n",
 		 "1:16: unknown key 'cpu_count' in vms (hv.yaml(5) lists them)\n"},
 		{"vm: {}\n",
-		 "1:1: unknown key 'vm'; there are networks, pools, profiles and vms\n"},
+		 "1:1: unknown key 'vm'; there are networks, pools, images, profiles and vms\n"},
 		{"profiles: {p: {uuid: 4c82c973-7299-468e-bf15-d442ee681475, profile: p}}\n",
 		 "1:16: 'uuid' cannot stand in a profile\n"
 		 "1:60: 'profile' cannot stand in a profile\n"},
@@ -51,9 +51,9 @@ static void test_keys(void **state)
 static void test_types(void **state)
 {
 	static const struct fault_row rows[] = {
-		{"- a\n", "1:1: the configuration is a map of networks, pools, profiles and "
+		{"- a\n", "1:1: the configuration is a map of networks, pools, images, profiles and "
 			  "vms, not a list\n"},
-		{"text\n", "1:1: the configuration is a map of networks, pools, profiles and "
+		{"text\n", "1:1: the configuration is a map of networks, pools, images, profiles and "
 			   "vms, not text\n"},
 		{"vms: [a]\n", "1:6: vms: has to be a map of names, not a list\n"},
 		{"vms: a\n", "1:6: vms: has to be a map of names, not text\n"},
