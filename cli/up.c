@@ -101,7 +101,7 @@ static int look(struct up *u, uint64_t deadline_usec)
 static int inspect_one(const struct up *u, const struct spec_vm *vm, struct error *err)
 {
 	struct firmware_found firmware = {0};
-	int rc = template_check_start(&u->cli->paths, u->cli->lab, vm, err);
+	int rc = template_check_writable(&u->cli->paths, u->cli->lab, vm, err);
 
 	if (rc == 0)
 		rc = inspect_vm(vm, &u->host, err);

@@ -9,10 +9,10 @@
 #include "firmware/nvram.h"
 #include "vmm/inspect.h"
 #include "vmm/json.h"
+#include "vmm/machine_hold.h"
 #include "vmm/machines.h"
 #include "vmm/names.h"
 #include "vmm/pins.h"
-#include "vmm/rundir.h"
 #include "vmm/template.h"
 
 #include <errno.h>
@@ -221,7 +221,7 @@ int clone_make(const struct clone *c, json_t *vm, struct error *err)
 			rc = error_set(err, EAGAIN, "vm '%s' is no template any more",
 				       c->source->name);
 	} else {
-		rc = machine_hold_down(c->paths, c->source->name, &run, err);
+		rc = machine_hold_settled(c->paths, c->source, &run, err);
 	}
 	if (rc == 0)
 		rc = make(c, vm, err);

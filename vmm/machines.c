@@ -8,10 +8,8 @@
 #include "base/str.h"
 #include "disk/frozen.h"
 #include "disk/record.h"
-#include "vmm/adopt.h"
 #include "vmm/json.h"
-#include "vmm/leftovers.h"
-#include "vmm/owner.h"
+#include "vmm/machine_hold.h"
 #include "vmm/rundir.h"
 #include "vmm/uids.h"
 
@@ -275,40 +273,6 @@ static int turn_to_part(const struct paths *paths, int dirfd, const struct names
 				   names->file);
 	fault_point("machine unmade");
 	return sync_folder(dirfd, err);
-}
-
-/* A keeper that was killed lets go of the lock, and not of its QEMU. */
-static int check_down(const struct paths *paths, const char *name, const struct rundir *run,
-		      struct error *err)
-{
-	cleanup_json json_t *status = rundir_own_status(run);
-	struct owner owner;
-
-	if (!status)
-		return 0;
-	if (adopt_lives(json_object_get(status, "qemu")))
-		return error_set(err, EBUSY, "vm '%s' runs without a supervisor (hv kill %s)", name,
-				 name);
-	owner_of_vm(&owner, paths, name);
-	leftovers_end(owner.text);
-	return 0;
-}
-
-int machine_hold_down(const struct paths *paths, const char *name, struct rundir *ret_run,
-		      struct error *err)
-{
-	struct rundir run = RUNDIR_INIT;
-	int rc = rundir_acquire(paths, PATHS_VM, name, &run, err);
-
-	if (rc == -EALREADY)
-		return error_set(err, EBUSY, "vm '%s' is up (hv down %s)", name, name);
-	if (rc == 0)
-		rc = check_down(paths, name, &run, err);
-	if (rc < 0)
-		rundir_release(&run);
-	else
-		*ret_run = run;
-	return rc;
 }
 
 json_t *machine_read(const struct paths *paths, const char *name)

@@ -31,12 +31,6 @@ struct machine_making {
 		.dirfd = -1, .lockfd = -1 \
 	}
 
-/* Holds a machine that is down, so that nobody starts it: *ret_run is to be given to
- * rundir_remove(). -EBUSY where it is up, with a supervisor or without. */
-struct rundir;
-int machine_hold_down(const struct paths *paths, const char *name, struct rundir *ret_run,
-		      struct error *err);
-
 /* What a machine's file says of it ({"like": …}); NULL where hvup did not make it, or its
  * file is not as hvup wrote it. The caller's reference. */
 json_t *machine_read(const struct paths *paths, const char *name);

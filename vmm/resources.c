@@ -287,7 +287,7 @@ static int prepare(struct resources *r, struct error *err)
 {
 	int rc;
 
-	rc = template_check_start(r->paths, NULL, r->vm, err);
+	rc = template_check_writable(r->paths, NULL, r->vm, err);
 	if (rc == 0)
 		rc = inspect_vm(r->vm, r->host, err);
 	if (rc == 0)

@@ -19,6 +19,7 @@
 #include "vmm/json.h"
 #include "vmm/rundir.h"
 #include "vmm/shape.h"
+#include "vmm/template.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -69,6 +70,8 @@ int snapshot_begin(struct snapshot_work *w, const struct snapshot_request *rq, s
 	rc = snapshot_store_lock(rq->paths, rq->vm->name, &w->store, err);
 	if (rc == 0)
 		rc = snapshot_look(w, err);
+	if (rc == 0 && !w->live)
+		rc = template_check_writable(rq->paths, NULL, rq->vm, err);
 	if (rc == 0 && w->live)
 		rc = snapshot_live_open(w, err);
 	return rc;

@@ -11,9 +11,8 @@
 #include "disk/frozen.h"
 #include "vmm/inspect.h"
 #include "vmm/json.h"
-#include "vmm/machines.h"
+#include "vmm/machine_hold.h"
 #include "vmm/names.h"
-#include "vmm/rundir.h"
 #include "vmm/volume_users.h"
 
 #include <errno.h>
@@ -131,7 +130,7 @@ int template_make(const struct paths *paths, const struct spec_vm *vm, struct er
 	cleanup_close int dirfd = -1, lockfd = -1;
 	struct rundir run = RUNDIR_INIT;
 	cleanup_json json_t *was = NULL;
-	int rc = machine_hold_down(paths, vm->name, &run, err);
+	int rc = machine_hold_settled(paths, vm, &run, err);
 
 	if (rc == 0)
 		rc = template_lock(paths, vm->name, &lockfd, err);
@@ -172,8 +171,8 @@ int template_undo(const struct paths *paths, const struct lab *lab, const struct
 	return rc;
 }
 
-int template_check_start(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
-			 struct error *err)
+int template_check_writable(const struct paths *paths, const struct lab *lab,
+			    const struct spec_vm *vm, struct error *err)
 {
 	static const struct lab nobody;
 	int rc = 0;
@@ -187,5 +186,5 @@ int template_check_start(const struct paths *paths, const struct lab *lab, const
 		if (!vm->disks[i].read_only)
 			rc = volume_check_clones_beside(lab ? lab : &nobody, vm->disks[i].path,
 							err);
-	return error_wrap_if(err, rc, "it cannot start, for others would see what it writes");
+	return error_wrap_if(err, rc, "others would see what is written to its disks");
 }

@@ -25,12 +25,13 @@ int template_undo(const struct paths *paths, const struct lab *lab, const struct
 		  struct error *err);
 
 /*
- * Refuses to start a template, and a machine on whose writable disks others lie: they
- * would see its writes. lab is for the names of those; without (NULL) they are named
- * by their images.
+ * Before a start, and whatever else writes to the disks of a machine that is down: refuses
+ * it for a template, and for a machine on whose writable disks others lie, who would
+ * see what is written. lab is for the names of those; without (NULL) they are named by their
+ * images.
  */
-int template_check_start(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
-			 struct error *err);
+int template_check_writable(const struct paths *paths, const struct lab *lab,
+			    const struct spec_vm *vm, struct error *err);
 
 /* Its images' lock, for whoever makes clones of it or unmakes it; waits its turn. */
 int template_lock(const struct paths *paths, const char *vm, int *ret_lockfd, struct error *err);
