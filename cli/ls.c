@@ -62,10 +62,11 @@ static void print(json_t *list)
 		cli_format_uptime(uptime, sizeof(uptime), json_object_get(status, "started"));
 		cli_add_addresses(&addresses, status);
 		cli_table_add(&t, "%s", cli_text(status, "name"));
-		cli_table_add(&t, "%s",
+		cli_table_add(&t, "%s%s",
 			      json_is_true(json_object_get(status, "template"))
 				      ? "template"
-				      : cli_text(status, "state"));
+				      : cli_text(status, "state"),
+			      json_is_object(json_object_get(status, "saved")) ? ", saved" : "");
 		cli_table_add(&t, "%s", uptime);
 		cli_table_add(&t, "%s", memory);
 		cli_table_add(&t, "%s", addresses.len ? addresses.data : "-");

@@ -46,6 +46,8 @@ static void print_state(json_t *status)
 	if (json_is_integer(json_object_get(status, "pid")))
 		say(", up %s, QEMU is process %lld", uptime,
 		    (long long)json_integer_value(json_object_get(status, "pid")));
+	if (json_is_object(json_object_get(status, "saved")))
+		say(", saved (hv up resumes it)");
 	if (json_is_integer(json_object_get(status, "pid")) &&
 	    json_is_null(json_object_get(status, "supervisor")))
 		say(", without a supervisor (hv up takes it over)");

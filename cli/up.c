@@ -18,13 +18,14 @@
 #include "vmm/inspect.h"
 #include "vmm/network.h"
 #include "vmm/rundir.h"
+#include "vmm/suspend.h"
 #include "vmm/template.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { OPT_WAIT, OPT_TIMEOUT, OPT_DRY_RUN };
+enum { OPT_WAIT, OPT_TIMEOUT, OPT_DRY_RUN, OPT_DISCARD_STATE };
 
 enum { TIMEOUT_DEFAULT_S = 300, TRIES = 5 };
 
@@ -33,6 +34,8 @@ static const struct cli_option options[] = {
 		      "return when that is so (running)", false},
 	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long to wait for it (300)", false},
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "print the steps and take none", false},
+	[OPT_DISCARD_STATE] = {"discard-state", 0, NULL,
+			       "forget what was suspended to disk; the guest boots", false},
 	{0},
 };
 
@@ -43,6 +46,7 @@ struct up {
 	size_t n_vms;
 	enum vm_state *found; /* of each, before anything was done */
 	bool *orphan; /* of each: QEMU runs without a supervisor */
+	bool *saved; /* of each: it was suspended to disk */
 	bool *unclean; /* of each to start: its last supervisor did not end in order */
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
@@ -73,6 +77,7 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 		return error_wrap(&u->cli->err, rc, "vm '%s'", vm->name);
 	u->found[i] = vm_state_parse(cli_text(status, "state"));
 	supervised = !json_is_null(json_object_get(status, "supervisor"));
+	u->saved[i] = json_is_object(json_object_get(status, "saved"));
 	/* One that shuts down is started when it has. */
 	if (u->found[i] == VM_STATE_STOPPING && supervised) {
 		rc = cli_wait_vm(u->cli, vm, &down, true, deadline_usec);
@@ -87,6 +92,15 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 		rc = rundir_look(paths, PATHS_VM, vm->name, &run, &u->cli->err);
 	u->unclean[i] = run == RUNDIR_LEFT;
 	return error_wrap_if(&u->cli->err, rc, "vm '%s'", vm->name);
+}
+
+/* Of those that are not up; what runs has no such state. */
+static void discard_states(struct up *u)
+{
+	for (size_t i = 0; u->cli->values[OPT_DISCARD_STATE] && i < u->n_vms; i++)
+		if (needs_start(u, i) && !u->orphan[i] &&
+		    suspend_discard(&u->cli->paths, u->vms[i]->name))
+			u->saved[i] = false;
 }
 
 static int look(struct up *u, uint64_t deadline_usec)
@@ -325,7 +339,8 @@ static void tell_success(const struct up *u)
 		const struct start_job *job = job_of(u, u->vms[i]->name);
 
 		if (u->started[i])
-			(void)printf("%s is up\n", u->vms[i]->name);
+			(void)printf("%s is up%s\n", u->vms[i]->name,
+				     u->saved[i] ? " (resumed)" : "");
 		else if (u->taken[i])
 			(void)printf("%s is up (taken over, it ran on)\n", u->vms[i]->name);
 		else if (!job || job->rc == 0)
@@ -361,6 +376,8 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 	free(steal_ptr(&u->jobs));
 	u->n_net_jobs = u->n_vm_jobs = 0;
 	rc = look(u, deadline_usec);
+	if (rc == 0)
+		discard_states(u);
 	if (rc == 0)
 		rc = make_jobs(u);
 	if (rc == 0 && u->n_vm_jobs + u->n_net_jobs) {
@@ -432,10 +449,11 @@ static int run(struct cli *cli)
 	}
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
+	u.saved = calloc(u.n_vms + 1, sizeof(*u.saved));
 	u.unclean = calloc(u.n_vms + 1, sizeof(*u.unclean));
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
 	u.taken = calloc(u.n_vms + 1, sizeof(*u.taken));
-	rc = u.found && u.orphan && u.unclean && u.started && u.taken
+	rc = u.found && u.orphan && u.saved && u.unclean && u.started && u.taken
 		     ? bring_up(&u, &condition, clock_now_usec() + seconds * 1000000)
 		     : error_oom(&cli->err);
 	if (rc > 0)
@@ -443,6 +461,7 @@ static int run(struct cli *cli)
 	free(u.vms);
 	free(u.found);
 	free(u.orphan);
+	free(u.saved);
 	free(u.unclean);
 	free(u.started);
 	free(u.taken);

@@ -105,6 +105,7 @@ extern const struct verb verb_reset;
 extern const struct verb verb_resume;
 extern const struct verb verb_rm;
 extern const struct verb verb_run;
+extern const struct verb verb_save;
 extern const struct verb verb_screenshot;
 extern const struct verb verb_snap_load;
 extern const struct verb verb_snap_ls;

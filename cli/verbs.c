@@ -9,6 +9,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_resume,
 	&verb_reset,
 	&verb_reload,
+	&verb_save,
 	&verb_ls,
 	&verb_status,
 	&verb_console,

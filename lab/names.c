@@ -78,6 +78,13 @@ const char *const lab_restart_words[] = {
 };
 static_assert(ARRAY_SIZE(lab_restart_words) == SPEC_RESTART_COUNT + 1, "a word each");
 
+const char *const lab_on_shutdown_words[] = {
+	[SPEC_ON_SHUTDOWN_SHUTDOWN] = "shutdown",
+	[SPEC_ON_SHUTDOWN_SAVE] = "save",
+	NULL,
+};
+static_assert(ARRAY_SIZE(lab_on_shutdown_words) == SPEC_ON_SHUTDOWN_COUNT + 1, "a word each");
+
 const char *const lab_jail_words[] = {
 	[SPEC_JAIL_AUTO] = "auto",
 	[SPEC_JAIL_REQUIRE] = "require",

@@ -9,8 +9,10 @@ extern const char *const lab_firmware_words[],
 						  *const lab_format_words[],
 							  *const lab_nic_words[],
 								  *const lab_display_words[];
-extern const char *const lab_restart_words[], *const lab_jail_words[],
-						      *const lab_credential_from_words[];
+extern const char *const lab_restart_words[];
+extern const char *const lab_jail_words[];
+extern const char *const lab_credential_from_words[];
 extern const char *const lab_cache_words[];
+extern const char *const lab_on_shutdown_words[];
 
 #endif

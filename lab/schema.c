@@ -182,6 +182,11 @@ static const struct lab_schema_row rows[] = {
 	   .default_text = "90",
 	   .help = "Seconds that the guest has to shut down when its supervisor is asked to end, as "
 		   "by `systemctl stop`; then it is ended."),
+	VM("on-shutdown", LAB_TYPE_ENUM, on_shutdown, .words = lab_on_shutdown_words,
+	   .default_text = "shutdown",
+	   .help = "What becomes of the guest when its supervisor is asked to end, as by `systemctl "
+		   "stop` and when the host shuts down: `save` suspends it to disk, and the next "
+		   "`hv up` resumes it."),
 	VM("disks", LAB_TYPE_DISKS, disks, .own = true, .help = "Disks, in the order of booting."),
 	VM("cdroms", LAB_TYPE_CDROMS, cdroms,
 	   .help = "ISO images, each a path, in CD drives on SATA."),

@@ -43,6 +43,7 @@ enum spec_display {
 	SPEC_DISPLAY_VIRTIO, /* "virtio": virtio-vga */
 	SPEC_DISPLAY_COUNT
 };
+enum spec_on_shutdown { SPEC_ON_SHUTDOWN_SHUTDOWN, SPEC_ON_SHUTDOWN_SAVE, SPEC_ON_SHUTDOWN_COUNT };
 enum spec_restart { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_COUNT };
 enum spec_jail {
 	SPEC_JAIL_AUTO, /* "auto", the default: every layer that the kernel has */
@@ -191,6 +192,7 @@ struct spec_vm {
 	size_t n_after;
 	unsigned rank; /* how many start one after the other before it; 0: none */
 	unsigned stop_timeout_s; /* default 90 */
+	enum spec_on_shutdown on_shutdown;
 	enum spec_restart restart;
 	enum spec_jail jail;
 	struct spec_limits limits;

@@ -27,6 +27,7 @@
 #include "vmm/json.h"
 #include "vmm/privilege.h"
 #include "vmm/ready.h"
+#include "vmm/saved.h"
 #include "vmm/signals.h"
 #include "vmm/vm_status.h"
 
@@ -38,8 +39,6 @@
 #include <unistd.h>
 
 enum {
-	/* For the supervisor to stop the guest. */
-	STOP_MARGIN_MS = 5000,
 	/* Between a crash and the next life: 1 s, 2 s, 4 s … 64 s. */
 	USEC_PER_SECOND = 1000 * 1000,
 	PAUSE_USEC = USEC_PER_SECOND,
@@ -120,6 +119,9 @@ void keeper_ready(struct keeper *k)
 		k->state = VM_STATE_RUNNING;
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
 	}
+	if (k->taken)
+		saved_forget(k->res.state_dirfd);
+	k->taken = false;
 	keeper_write_status(k);
 	fault_point("the guest runs");
 	if (first)
@@ -135,18 +137,6 @@ void keeper_ready(struct keeper *k)
 		(void)tpm_state_sync(k->res.state_dirfd, NULL);
 	keeper_save_pins(k);
 	fault_point("pins saved");
-}
-
-/* The guest had its time, and the supervisor some more. */
-static int on_stop_overdue(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct keeper *k = userdata;
-
-	(void)source;
-	(void)usec;
-	log_warning("vm '%s': not stopped in time; it is ended", k->options->vm->name);
-	keeper_kill(k);
-	return 0;
 }
 
 void keeper_reload(struct keeper *k)
@@ -168,7 +158,6 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct keeper *k = userdata;
-	uint32_t timeout_ms = k->options->vm->stop_timeout_s * 1000;
 
 	(void)source;
 	(void)info;
@@ -179,12 +168,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	}
 	k->stopping = true;
 	log_info("vm '%s': asked to stop; once more ends it at once", k->options->vm->name);
-	(void)sd_notifyf(0, "STOPPING=1\nSTATUS=the guest is shutting down");
-	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_STOP, .number = timeout_ms}, NULL,
-		    -1);
-	(void)sd_event_add_time_relative(k->event, &k->end_timer, CLOCK_MONOTONIC,
-					 ((uint64_t)timeout_ms + STOP_MARGIN_MS) * 1000, 0,
-					 on_stop_overdue, k);
+	keeper_end(k);
 	return 0;
 }
 
@@ -193,6 +177,8 @@ static void unwatch(struct keeper *k)
 	k->qemu_source = sd_event_source_disable_unref(k->qemu_source);
 	k->swtpm_source = sd_event_source_disable_unref(k->swtpm_source);
 	k->end_timer = sd_event_source_disable_unref(k->end_timer);
+	k->saver_source = sd_event_source_disable_unref(k->saver_source);
+	child_destroy(&k->saver);
 }
 
 static int loop(struct keeper *k, int (*first)(struct keeper *k, struct error *err))
@@ -228,7 +214,7 @@ static void live(struct keeper *k)
 	k->res.watch = k->options->watch;
 	k->failure = (struct error)ERROR_INIT;
 	k->life_usec = clock_now_usec();
-	k->over = k->vanished = false;
+	k->over = k->vanished = k->taken = false;
 	k->reason = VM_REASON_NONE;
 	k->agent_open = false;
 	(void)loop(k, keeper_begin);
@@ -345,6 +331,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.console_fd = -1,
 		.vnc_fd = -1,
 		.supervisor = CHILD_INIT,
+		.saver = CHILD_INIT,
 		.supervisor_net_ns = -1,
 		.net_ns = {-1, -1},
 		.channel = -1,

@@ -17,6 +17,7 @@
 #include "vmm/attach.h"
 #include "vmm/names.h"
 #include "vmm/peer.h"
+#include "vmm/saved.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -226,6 +227,8 @@ void keeper_finish(struct keeper *k)
 	if (!k->failure.code && !k->running_once)
 		(void)error_set(&k->failure, ECANCELED, "stopped before its guest ran");
 	remember_end(k);
+	if (k->taken)
+		saved_put_back(k->res.state_dirfd);
 	if (!k->running_once)
 		resources_roll_back(&k->res);
 	k->agent_open = false;

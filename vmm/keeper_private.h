@@ -26,6 +26,8 @@ struct keeper {
 	int vnc_fd; /* the same; -1: no display */
 	sd_event *event; /* of this life of the machine */
 	sd_event_source *qemu_source, *swtpm_source, *end_timer;
+	struct child saver; /* suspends it to disk, for its end */
+	sd_event_source *saver_source;
 	struct seal *qemu_seal, *swtpm_seal; /* NULL where it was taken over */
 
 	/* Of the machine, as its supervisor told last. */
@@ -42,6 +44,7 @@ struct keeper {
 	bool reload; /* start anew, the guest runs on */
 	bool vanished; /* what was taken over ended at that moment: once more, anew */
 	bool sealed; /* QEMU has answered: its guest may run; true where it was taken over */
+	bool taken; /* what was saved is being resumed from */
 	bool over; /* QEMU has ended and its last words were told */
 	int qemu_status; /* as waitpid()'s, once it has ended */
 	struct error failure; /* why it crashed or did not start; code 0: it did not */
@@ -89,6 +92,11 @@ int keeper_open_gates(struct keeper *k, struct error *err);
 void keeper_seal(struct keeper *k);
 /* Writes down what was counted, if it was, and frees the gates. */
 void keeper_free_gates(struct keeper *k);
+
+/* keeper_end.c */
+/* Somebody wants the machine to end: the guest is suspended to disk where its configuration says
+ * so, else it shuts down. */
+void keeper_end(struct keeper *k);
 
 /* keeper_words.c */
 /* Does what the supervisor says. -EPROTO: it says what it must not. */

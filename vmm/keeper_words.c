@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "vmm/console_log.h"
 #include "vmm/restore.h"
+#include "vmm/saved.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -43,6 +44,9 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(state));
 		(void)sd_notifyf(0, "STATUS=%s", vm_state_name(state));
 	}
+	/* However it came to run: what was saved of it is not true any more. */
+	if (state == VM_STATE_RUNNING && k->state != state)
+		saved_forget(k->res.state_dirfd);
 	k->state = state;
 	k->reason = m->reason;
 	k->agent_open = m->agent_open;
@@ -140,6 +144,25 @@ static int hear_reload(struct keeper *k, const struct vm_message *m, struct erro
 	return 0;
 }
 
+/* From here on the guest may have run, and its disks with it. */
+static int hear_resumed(struct keeper *k, const struct vm_message *m, struct error *err)
+{
+	(void)m;
+	if (!k->sealed || !k->res.resumes || k->running_once)
+		return error_set(err, EPROTO, "it says that it resumed what was not saved");
+	if (!k->taken) {
+		struct error why = ERROR_INIT;
+
+		if (saved_take(k->res.state_dirfd, &why) < 0) {
+			keeper_fail(k, &why);
+			return 0;
+		}
+		k->taken = true;
+	}
+	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_RUN}, NULL, -1);
+	return 0;
+}
+
 static int hear_pong(struct keeper *k, const struct vm_message *m, struct error *err)
 {
 	(void)m;
@@ -159,7 +182,7 @@ static const struct {
 	[KEEPER_KILL] = {hear_kill, true},          [KEEPER_FAIL] = {hear_fail, false},
 	[KEEPER_ENDED] = {hear_ended, false},       [KEEPER_CONNECT] = {hear_connect, false},
 	[KEEPER_LOG_FULL] = {hear_log_full, false}, [KEEPER_RELOAD] = {hear_reload, false},
-	[KEEPER_PONG] = {hear_pong, true},
+	[KEEPER_PONG] = {hear_pong, true},          [KEEPER_RESUMED] = {hear_resumed, false},
 };
 static_assert(ARRAY_SIZE(words) == KEEPER_WORD_COUNT, "a function each");
 

@@ -104,6 +104,11 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	strv_add(argv, "-nodefaults");
 	strv_add(argv, "-no-user-config");
 	strv_add(argv, "-S");
+	/* From where, it hears when it is sealed: what comes is the guest's doing. */
+	if (in->fds.incoming >= 0) {
+		strv_add(argv, "-incoming");
+		strv_add(argv, "defer");
+	}
 	strv_add(argv, "-sandbox");
 	strv_add(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	strv_add(argv, "-machine");

@@ -37,6 +37,7 @@ struct qemu_fds {
 	int tpm; /* swtpm's control channel */
 	int code, vars; /* firmware, NVRAM */
 	int vsock; /* /dev/vhost-vsock */
+	int incoming; /* a socket by which its state comes */
 	int *disks, *cdroms, *taps; /* as many as the spec has */
 	const struct qemu_layers *below; /* the disks; NULL: each is one image */
 };

@@ -311,12 +311,14 @@ int qemu_start(struct resources *r, struct error *err)
 				.code = map_add(&map, r->code_fd),
 				.vars = map_add(&map, r->vars_fd),
 				.vsock = map_add(&map, r->vsock_fd),
+				.incoming = map_add(&map, r->incoming_fd),
 				.disks = numbers,
 				.cdroms = numbers + vm->n_disks,
 				.taps = numbers + vm->n_disks + vm->n_cdroms,
 				.below = below,
 			},
 	};
+	r->incoming_number = in.fds.incoming;
 	map_add_disks(&map, r, in.fds.disks, below);
 	map_add_all(&map, r->cdrom_fds, vm->n_cdroms, in.fds.cdroms);
 	map_add_all(&map, r->tap_fds, vm->n_nics, in.fds.taps);

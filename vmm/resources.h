@@ -49,6 +49,10 @@ struct resources {
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
 	bool has_vsock;
+	/* Its state was saved, and goes to QEMU by a socket: the file, our end, QEMU's end and
+	 * the number that has there. */
+	bool resumes;
+	int saved_fd, pump_fd, incoming_fd, incoming_number;
 	bool loading; /* its guest waits until a snapshot is loaded into it */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	/* Where their calls of the start wait for an answer; -1: nothing waits. */

@@ -20,6 +20,7 @@
 void resources_files_init(struct resources *r)
 {
 	r->monitor_fd = r->serial_fd = r->agent_fd = r->serial_log_fd = -1;
+	r->saved_fd = r->pump_fd = r->incoming_fd = -1;
 	r->tpm_fd = r->swtpm_fd = r->vsock_fd = -1;
 	r->code_fd = r->vars_fd = r->kernel_fd = r->initrd_fd = -1;
 }
@@ -233,6 +234,7 @@ void resources_files_close(struct resources *r)
 	close_fd(&r->serial_log_fd);
 	close_fd(&r->tpm_fd);
 	close_fd(&r->vsock_fd);
+	close_fd(&r->incoming_fd);
 	tables_free(&r->tables);
 	close_fd(&r->code_fd);
 	close_fd(&r->vars_fd);
@@ -244,6 +246,8 @@ void resources_files_free(struct resources *r)
 {
 	resources_files_close(r);
 	close_fd(&r->swtpm_fd);
+	close_fd(&r->saved_fd);
+	close_fd(&r->pump_fd);
 	free(r->disks);
 	free(r->cdrom_fds);
 	free(r->tap_fds);

@@ -3,14 +3,60 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "vmm/json.h"
 #include "vmm/resources.h"
+#include "vmm/saved.h"
 #include "vmm/shape.h"
 #include "vmm/snapshot_store.h"
 
+#include <errno.h>
+
+static int what_to_do(struct resources *r, int rc, struct error *err)
+{
+	return error_wrap_if(err, rc,
+			     "it is suspended to disk and cannot be resumed (put back what "
+			     "was changed, or hv up --discard-state %s forgets what was "
+			     "saved)",
+			     r->vm->name);
+}
+
 int restore_look(struct resources *r, struct error *err)
 {
-	return snapshot_store_may_start(r->state_dirfd, r->vm->name, &r->loading, err);
+	cleanup_json json_t *saved = NULL;
+	int rc = snapshot_store_may_start(r->state_dirfd, r->vm->name, &r->loading, err);
+
+	if (rc < 0 || r->loading)
+		return rc;
+	rc = saved_read(r->state_dirfd, &saved, err);
+	if (rc == -ENOENT) {
+		/* A host that stopped at a resume, or a save that was never complete. */
+		saved_forget(r->state_dirfd);
+		return 0;
+	}
+	if (rc == 0)
+		rc = saved_check_disks(saved, err);
+	r->resumes = rc == 0;
+	return what_to_do(r, rc, err);
+}
+
+static int fit_saved(struct resources *r, json_t *shape, struct error *err)
+{
+	cleanup_json json_t *saved = NULL;
+	int pair[2];
+	int rc = saved_read(r->state_dirfd, &saved, err);
+
+	if (rc == 0)
+		rc = shape_compare(json_object_get(saved, "shape"), shape, err);
+	if (rc == 0)
+		rc = saved_open(r->state_dirfd, &r->saved_fd, err);
+	if (rc == 0)
+		rc = fd_socketpair(pair, err);
+	if (rc == 0) {
+		r->pump_fd = pair[0];
+		r->incoming_fd = pair[1];
+	}
+	return what_to_do(r, rc, err);
 }
 
 static int fit_snapshot(struct resources *r, json_t *shape, struct error *err)
@@ -54,5 +100,7 @@ int restore_prepare(struct resources *r, struct error *err)
 
 	if (rc == 0 && r->loading)
 		rc = fit_snapshot(r, shape, err);
+	if (rc == 0 && r->resumes)
+		rc = fit_saved(r, shape, err);
 	return rc < 0 ? rc : shape_save(r->state_dirfd, shape, err);
 }

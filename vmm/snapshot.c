@@ -79,7 +79,7 @@ int snapshot_begin(struct snapshot_work *w, const struct snapshot_request *rq, s
 
 void snapshot_end(struct snapshot_work *w)
 {
-	operator_close(w->op);
+	errand_close(w->errand);
 	snapshot_store_close(&w->store);
 	json_decref(w->status);
 }
@@ -91,7 +91,7 @@ static int delete_everywhere(struct snapshot_work *w, const struct snapshot_reco
 	struct snapshot_record now = {0};
 	int rc = -ECONNRESET;
 
-	if (w->op) {
+	if (w->errand) {
 		rc = snapshot_disks_find(w, &now, err);
 		if (rc == 0)
 			rc = snapshot_live_delete(w, &now, tag, err);
@@ -163,14 +163,15 @@ static int describe(struct snapshot_work *w, struct snapshot_record *r, struct e
 		.note = rq->note ? strdup(rq->note) : NULL,
 		.parent = w->store.current ? strdup(w->store.current) : NULL,
 		.stage = SNAPSHOT_PENDING,
-		.guest = !w->op ? SNAPSHOT_GUEST_STOPPED
-				: (w->was_running ? SNAPSHOT_GUEST_RUNNING : SNAPSHOT_GUEST_PAUSED),
+		.guest = !w->errand ? SNAPSHOT_GUEST_STOPPED
+				    : (w->was_running ? SNAPSHOT_GUEST_RUNNING
+						      : SNAPSHOT_GUEST_PAUSED),
 		.date = (uint64_t)time(NULL),
 	};
 	if (!r->tag || (rq->note && !r->note) || (w->store.current && !r->parent))
 		return error_oom(err);
 	rc = snapshot_disks_find(w, r, err);
-	if (rc == 0 && w->op)
+	if (rc == 0 && w->errand)
 		rc = error_wrap_if(err, shape_load(w->store.state_dirfd, &r->shape, err),
 				   "what its guest has seen of the machine");
 	return rc < 0 ? rc : check_new(w, r, err);
@@ -187,7 +188,7 @@ static int make(struct snapshot_work *w, struct error *err)
 	if (rc < 0)
 		return rc;
 	r = snapshot_store_find(&w->store, w->rq->tag);
-	rc = w->op ? snapshot_live_save(w, r, err) : snapshot_still_save(w, r, err);
+	rc = w->errand ? snapshot_live_save(w, r, err) : snapshot_still_save(w, r, err);
 	if (rc == 0) {
 		r->stage = SNAPSHOT_COMPLETE;
 		rc = snapshot_store_put(&w->store, r, err);
@@ -223,8 +224,8 @@ int snapshot_save(const struct snapshot_request *rq, struct snapshot_outcome *re
 		r = snapshot_store_find(&w.store, rq->tag);
 		*ret_outcome = (struct snapshot_outcome){
 			.memory_bytes = r->memory_bytes,
-			.runs = w.op && w.was_running,
-			.stopped = !w.op,
+			.runs = w.errand && w.was_running,
+			.stopped = !w.errand,
 		};
 	}
 	snapshot_end(&w);

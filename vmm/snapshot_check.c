@@ -90,7 +90,7 @@ static void check_image(struct checking *c, const struct snapshot_disk *disk)
 		tell(c, SNAPSHOT_FAULT_IMAGE, false, "disk '%s': %s", disk->name, err.text);
 		return;
 	}
-	if (!c->w->op && disk_check(disk->path, false, &err) < 0) {
+	if (!c->w->errand && disk_check(disk->path, false, &err) < 0) {
 		bool repaired = c->repair && disk_check(disk->path, true, &err) == 0;
 
 		tell(c, SNAPSHOT_FAULT_IMAGE, repaired, "disk '%s': %s", disk->name, err.text);

@@ -93,7 +93,7 @@ static int find_live(struct snapshot_work *w, struct snapshot_record *r, struct 
 	size_t i;
 	int rc;
 
-	rc = operator_call(w->op, "query-block", NULL, QUERY_MS, &blocks, err);
+	rc = errand_call(w->errand, "query-block", NULL, QUERY_MS, &blocks, err);
 	if (rc < 0)
 		return rc;
 	json_array_foreach (blocks, i, block) {
@@ -151,7 +151,7 @@ static int find_still(struct snapshot_work *w, struct snapshot_record *r, struct
 
 int snapshot_disks_find(struct snapshot_work *w, struct snapshot_record *r, struct error *err)
 {
-	int rc = w->op ? find_live(w, r, err) : find_still(w, r, err);
+	int rc = w->errand ? find_live(w, r, err) : find_still(w, r, err);
 
 	if (rc == 0 && !r->n_disks)
 		rc = error_set(err, EINVAL,

@@ -57,10 +57,15 @@ static uint64_t io_now(const struct snapshot_work *w)
 	return proc_number(w->qemu, "io", w->writes ? "wchar: " : "rchar: ");
 }
 
-/* What the guest has ever touched of its memory: the most that can be saved. */
-static uint64_t memory_touched(const struct snapshot_work *w)
+uint64_t snapshot_live_touched(const struct snapshot_work *w)
 {
 	return proc_number(w->qemu, "status", "RssShmem:") * 1024;
+}
+
+void snapshot_live_count(struct snapshot_work *w, uint64_t total)
+{
+	w->io_before = io_now(w);
+	w->io_total = total;
 }
 
 static void on_tick(void *arg)
@@ -77,13 +82,13 @@ static void on_tick(void *arg)
 
 int snapshot_live_open(struct snapshot_work *w, struct error *err)
 {
-	const struct operator_watch watch = {.tick = on_tick, .arg = w};
+	const struct errand_watch watch = {.tick = on_tick, .arg = w};
 	cleanup_json json_t *status = NULL;
 	int rc;
 
-	rc = operator_open(w->rq->paths, w->rq->vm->name, &watch, &w->op, err);
+	rc = errand_open(w->rq->paths, w->rq->vm->name, &watch, &w->errand, err);
 	if (rc == 0)
-		rc = operator_call(w->op, "query-status", NULL, ANSWER_MS, &status, err);
+		rc = errand_call(w->errand, "query-status", NULL, ANSWER_MS, &status, err);
 	if (rc < 0)
 		return rc;
 	w->was_running = json_is_true(json_object_get(status, "running"));
@@ -93,14 +98,14 @@ int snapshot_live_open(struct snapshot_work *w, struct error *err)
 void snapshot_live_go_on(struct snapshot_work *w)
 {
 	if (w->was_running)
-		(void)operator_call(w->op, "cont", NULL, ANSWER_MS, NULL, NULL);
+		(void)errand_call(w->errand, "cont", NULL, ANSWER_MS, NULL, NULL);
 }
 
 static void unplug_memory(struct snapshot_work *w)
 {
 	/* Where it is not there, that is as well. */
-	(void)operator_call(w->op, "blockdev-del", json_pack("{s:s}", "node-name", MEMORY_NODE),
-			    ANSWER_MS, NULL, NULL);
+	(void)errand_call(w->errand, "blockdev-del", json_pack("{s:s}", "node-name", MEMORY_NODE),
+			  ANSWER_MS, NULL, NULL);
 }
 
 static int plug_memory(struct snapshot_work *w, int fd, struct error *err)
@@ -111,21 +116,21 @@ static int plug_memory(struct snapshot_work *w, int fd, struct error *err)
 	int rc;
 
 	unplug_memory(w);
-	rc = operator_call_fd(w->op, "add-fd", json_pack("{s:s}", "opaque", "hv snap"), fd, &result,
-			      err);
+	rc = errand_call_fd(w->errand, "add-fd", json_pack("{s:s}", "opaque", "hv snap"), fd,
+			    &result, err);
 	if (rc < 0)
 		return rc;
 	set = json_integer_value(json_object_get(result, "fdset-id"));
 	json_decref(result);
 	(void)str_format(path, sizeof(path), "/dev/fdset/%" JSON_INTEGER_FORMAT, set);
-	rc = operator_call(w->op, "blockdev-add",
-			   json_pack("{s:s s:s s:n s:{s:s s:s}}", "driver", "qcow2", "node-name",
-				     MEMORY_NODE, "backing", "file", "driver", "file", "filename",
-				     path),
-			   ANSWER_MS, NULL, err);
+	rc = errand_call(w->errand, "blockdev-add",
+			 json_pack("{s:s s:s s:n s:{s:s s:s}}", "driver", "qcow2", "node-name",
+				   MEMORY_NODE, "backing", "file", "driver", "file", "filename",
+				   path),
+			 ANSWER_MS, NULL, err);
 	/* The node has a duplicate. */
-	(void)operator_call(w->op, "remove-fd", json_pack("{s:I}", "fdset-id", set), ANSWER_MS,
-			    NULL, NULL);
+	(void)errand_call(w->errand, "remove-fd", json_pack("{s:I}", "fdset-id", set), ANSWER_MS,
+			  NULL, NULL);
 	return rc;
 }
 
@@ -148,10 +153,10 @@ static int run_job(struct snapshot_work *w, const char *command, const char *tag
 
 	if (args && memory)
 		(void)json_object_set_new(args, "vmstate", json_string(MEMORY_NODE));
-	return operator_job(w->op, command, args, err);
+	return errand_job(w->errand, command, args, err);
 }
 
-static int check_space(const struct snapshot_work *w, uint64_t bytes, struct error *err)
+int snapshot_live_check_space(const struct snapshot_work *w, uint64_t bytes, struct error *err)
 {
 	struct statvfs fs;
 	uint64_t there;
@@ -189,11 +194,11 @@ static int measure_memory(int fd, const char *tag, uint64_t *ret_bytes, struct e
 
 int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struct error *err)
 {
-	uint64_t expected = memory_touched(w);
+	uint64_t expected = snapshot_live_touched(w);
 	cleanup_close int fd = -1;
 	int rc;
 
-	rc = check_space(w, expected, err);
+	rc = snapshot_live_check_space(w, expected, err);
 	if (rc == 0)
 		rc = snapshot_store_open_memory(&w->store, r->tag, true, &fd, err);
 	if (rc == 0)
@@ -202,8 +207,7 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 	if (rc < 0)
 		return rc;
 	w->writes = true;
-	w->io_before = io_now(w);
-	w->io_total = expected;
+	snapshot_live_count(w, expected);
 	rc = run_job(w, "snapshot-save", r->tag, r, true, err);
 	fault_point("snapshot job done");
 	unplug_memory(w);
@@ -212,7 +216,7 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 		rc = error_errno(err, errno, "fsync the memory");
 	if (rc == 0)
 		rc = measure_memory(fd, r->tag, &r->memory_bytes, err);
-	if (rc == 0 && operator_is_interrupted(w->op))
+	if (rc == 0 && errand_is_interrupted(w->errand))
 		rc = error_set(err, EINTR, "interrupted; there is no snapshot, all is as before");
 	return rc;
 }
@@ -230,8 +234,7 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 	if (rc < 0)
 		return rc;
 	w->writes = false;
-	w->io_before = io_now(w);
-	w->io_total = r->memory_bytes;
+	snapshot_live_count(w, r->memory_bytes);
 	rc = run_job(w, "snapshot-load", r->tag, now, true, err);
 	fault_point("load job done");
 	unplug_memory(w);

@@ -65,7 +65,7 @@ static int check_shape(struct snapshot_work *w, const struct snapshot_record *r,
 	cleanup_json json_t *now = NULL;
 	int rc = 0;
 
-	if (!w->op || r->guest == SNAPSHOT_GUEST_STOPPED)
+	if (!w->errand || r->guest == SNAPSHOT_GUEST_STOPPED)
 		return 0;
 	rc = shape_load(w->store.state_dirfd, &now, err);
 	if (rc == 0)
@@ -75,7 +75,7 @@ static int check_shape(struct snapshot_work *w, const struct snapshot_record *r,
 
 static int end_machine(struct snapshot_work *w, struct error *err)
 {
-	operator_close(steal_ptr(&w->op));
+	errand_close(steal_ptr(&w->errand));
 	w->live = false;
 	return w->rq->hooks.kill(w->rq->hooks.arg, err);
 }
@@ -106,9 +106,9 @@ static int give_up(struct snapshot_work *w, const struct snapshot_record *r, int
 static int load_live(struct snapshot_work *w, const struct snapshot_record *r,
 		     const struct snapshot_record *now, bool run, struct error *err)
 {
-	int rc = operator_call(w->op, "stop", NULL, ANSWER_MS, NULL, err);
+	int rc = errand_call(w->errand, "stop", NULL, ANSWER_MS, NULL, err);
 
-	if (rc == 0 && operator_is_interrupted(w->op))
+	if (rc == 0 && errand_is_interrupted(w->errand))
 		rc = error_set(err, EINTR, "interrupted; nothing was touched");
 	if (rc == 0)
 		rc = snapshot_store_set_loading(&w->store, r->tag, err);
@@ -124,7 +124,7 @@ static int load_live(struct snapshot_work *w, const struct snapshot_record *r,
 	if (rc == 0)
 		rc = snapshot_store_set_loading(&w->store, NULL, err);
 	if (rc == 0 && run)
-		rc = operator_call(w->op, "cont", NULL, ANSWER_MS, NULL, err);
+		rc = errand_call(w->errand, "cont", NULL, ANSWER_MS, NULL, err);
 	return rc;
 }
 
@@ -165,12 +165,12 @@ static int load_stopped(struct snapshot_work *w, const struct snapshot_record *r
 {
 	int rc = 0;
 
-	if (w->op && !w->rq->force)
+	if (w->errand && !w->rq->force)
 		return error_set(err, EBUSY,
 				 "snapshot '%s' has no memory, for the machine was stopped (hv "
 				 "down %s first, or --force ends it at once)",
 				 r->tag, w->rq->vm->name);
-	if (w->op)
+	if (w->errand)
 		rc = end_machine(w, err);
 	if (rc == 0)
 		rc = snapshot_store_set_loading(&w->store, r->tag, err);
@@ -202,9 +202,9 @@ static int load_memory(struct snapshot_work *w, const struct snapshot_record *r,
 {
 	int rc = 0;
 
-	if (w->op && !needs_new(w, now))
+	if (w->errand && !needs_new(w, now))
 		return load_live(w, r, now, run, err);
-	if (w->op)
+	if (w->errand)
 		rc = end_machine(w, err);
 	return rc < 0 ? rc : load_into_new(w, r, run, err);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Work at a machine's snapshots, shared by snapshot.c (save and remove), snapshot_load.c, snapshot_disks.c (what
- * there is to hold one), snapshot_live.c (by QEMU's jobs), snapshot_still.c (without QEMU),
- * snapshot_check.c (what a crash left). */
+/* Work at a machine's snapshots, shared by snapshot.c (save and remove), snapshot_load.c,
+ * snapshot_disks.c (what there is to hold one), snapshot_live.c (by QEMU's jobs), snapshot_still.c
+ * (without QEMU), snapshot_check.c (what a crash left). */
 #ifndef HV_VMM_SNAPSHOT_PRIVATE_H
 #define HV_VMM_SNAPSHOT_PRIVATE_H
 
-#include "vmm/operator.h"
+#include "vmm/errand.h"
 #include "vmm/snapshot.h"
 #include "vmm/snapshot_store.h"
 
@@ -19,7 +19,7 @@ struct snapshot_work {
 	struct snapshot_store store; /* locked */
 	json_t *status; /* of the machine, before anything was done */
 	bool live; /* there is a QEMU */
-	struct operator* op; /* to it; NULL: there is none */
+	struct errand *errand; /* to it; NULL: there is none */
 	bool was_running;
 	pid_t qemu;
 	/* Of the job: what QEMU had read or written before it, and what is to come. */
@@ -60,6 +60,13 @@ int snapshot_live_delete(struct snapshot_work *w, const struct snapshot_record *
 			 const char *tag, struct error *err);
 /* Lets the guest go on, where it ran. */
 void snapshot_live_go_on(struct snapshot_work *w);
+
+/* What the guest has ever touched of its memory: the most that can be saved. */
+uint64_t snapshot_live_touched(const struct snapshot_work *w);
+/* -ENOSPC where the state folder has no room for as much. */
+int snapshot_live_check_space(const struct snapshot_work *w, uint64_t bytes, struct error *err);
+/* From here on the request's progress is told, as w->writes says. */
+void snapshot_live_count(struct snapshot_work *w, uint64_t total);
 
 /* snapshot_still.c */
 int snapshot_still_save(struct snapshot_work *w, struct snapshot_record *r, struct error *err);

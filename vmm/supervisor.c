@@ -203,6 +203,13 @@ static void hear_noted(struct supervisor *s, const struct vm_message *m, int fd)
 	(void)fd;
 }
 
+static void hear_run(struct supervisor *s, const struct vm_message *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	supervisor_may_run(s);
+}
+
 static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const struct vm_message *m,
 						  int fd) = {
 	[SUPERVISOR_SEALED] = hear_sealed,
@@ -213,6 +220,7 @@ static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const st
 	[SUPERVISOR_GONE] = hear_gone,
 	[SUPERVISOR_PING] = hear_ping,
 	[SUPERVISOR_NOTED] = hear_noted,
+	[SUPERVISOR_RUN] = hear_run,
 };
 
 /* Receives one message; false where there is none now. */

@@ -26,6 +26,8 @@ enum supervisor_fd {
 	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
 	SUPERVISOR_FD_SWTPM_STDERR,
 	SUPERVISOR_FD_VNC, /* listening */
+	SUPERVISOR_FD_SAVED, /* a state that was saved, for reading */
+	SUPERVISOR_FD_PUMP, /* the socket by which QEMU takes it in */
 	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 
@@ -37,6 +39,7 @@ struct supervisor_start {
 	enum vm_state state; /* VM_STATE_CRASHED: there is no machine, only clients */
 	bool adopted; /* its guest runs already */
 	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
+	int incoming; /* that socket's number in QEMU; -1: nothing was saved */
 	bool waits; /* its guest does not run before somebody has loaded a snapshot */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */

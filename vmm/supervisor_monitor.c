@@ -94,6 +94,8 @@ static void on_event(const char *name, json_t *message, void *arg)
 		if (json_is_true(json_object_get(data, "nospace")) &&
 		    str_eq(json_string_value(json_object_get(data, "action")) ?: "", "stop"))
 			wait_for_space(s);
+	} else if (str_eq(name, "MIGRATION")) {
+		supervisor_migration(s, json_get_string(data, "status") ?: "");
 	} else if (str_eq(name, "VSERPORT_CHANGE")) {
 		const char *id = json_get_string(data, "id");
 
@@ -207,6 +209,10 @@ void supervisor_sealed(struct supervisor *s)
 
 	if (s->start->waits) {
 		let_wait(s);
+		return;
+	}
+	if (s->start->incoming >= 0 && !s->resumed) {
+		supervisor_resume(s);
 		return;
 	}
 	if (s->qmp && qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,

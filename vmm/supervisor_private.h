@@ -49,6 +49,10 @@ struct supervisor {
 	struct last_words qemu_words, swtpm_words;
 	sd_event_source *space_timer;
 
+	/* A resume (supervisor_resume.c). */
+	sd_event_source *pump_source;
+	bool resumed; /* QEMU has taken the state in */
+
 	/* The end. */
 	bool ends; /* QMP's SHUTDOWN was seen */
 	bool killed; /* a client asked for its end at once */
@@ -76,6 +80,11 @@ int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err); /* 
 void supervisor_boot(struct supervisor *s); /* asks QEMU who it is */
 void supervisor_sealed(struct supervisor *s); /* lets the guest run */
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
+
+/* supervisor_resume.c */
+void supervisor_resume(struct supervisor *s); /* brings the saved state in */
+void supervisor_migration(struct supervisor *s, const char *status); /* QEMU's event */
+void supervisor_may_run(struct supervisor *s); /* what was saved is used up */
 
 /* supervisor_forward.c: what goes to QEMU */
 void supervisor_forward(struct supervisor *s, struct control_call *call, const char *name,

@@ -15,7 +15,7 @@ static const char *const word_names[] = {
 	[KEEPER_STATE] = "state",   [KEEPER_MACHINE] = "machine", [KEEPER_ANSWERED] = "answered",
 	[KEEPER_RUNS] = "runs",     [KEEPER_KILL] = "kill",       [KEEPER_FAIL] = "fail",
 	[KEEPER_ENDED] = "ended",   [KEEPER_CONNECT] = "connect", [KEEPER_LOG_FULL] = "log-full",
-	[KEEPER_RELOAD] = "reload", [KEEPER_PONG] = "pong",
+	[KEEPER_RELOAD] = "reload", [KEEPER_PONG] = "pong",       [KEEPER_RESUMED] = "resumed",
 };
 static_assert(ARRAY_SIZE(word_names) == KEEPER_WORD_COUNT, "a name each");
 

@@ -30,6 +30,7 @@ enum keeper_word {
 	KEEPER_LOG_FULL, /* the console's log has reached its bound */
 	KEEPER_RELOAD, /* start anew from the program that is installed now */
 	KEEPER_PONG, /* answers SUPERVISOR_PING */
+	KEEPER_RESUMED, /* QEMU has taken in what was saved (SUPERVISOR_RUN) */
 	KEEPER_WORD_COUNT
 };
 
@@ -43,6 +44,7 @@ enum supervisor_word {
 	SUPERVISOR_GONE, /* everything is gone: answer who waits, and end */
 	SUPERVISOR_PING,
 	SUPERVISOR_NOTED, /* answers KEEPER_STATE: whoever looks now sees it */
+	SUPERVISOR_RUN, /* what was saved is used up: the guest may run */
 	SUPERVISOR_WORD_COUNT
 };
 

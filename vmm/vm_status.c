@@ -10,6 +10,7 @@
 #include "vmm/leases.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
+#include "vmm/saved.h"
 #include "vmm/template.h"
 
 #include <arpa/inet.h>
@@ -66,14 +67,14 @@ static json_t *describe_cdroms(const struct spec_vm *vm)
 static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
 {
 	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
-			 "s:n s:n s:n s:n s:n s:n s:n s:b}",
+			 "s:n s:n s:n s:n s:n s:n s:n s:n s:b}",
 			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
 			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
 			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
 			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
 			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
 			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
-			 "keeper", "jail_at_start", "vsock", "error", "template", 0);
+			 "keeper", "jail_at_start", "vsock", "error", "saved", "template", 0);
 }
 
 json_t *vm_status_running(const struct vm_status_facts *f)
@@ -157,10 +158,13 @@ static json_t *describe_stopped(const struct paths *paths, const struct spec_vm 
 	struct vm_pins pins = {0};
 	cleanup_close int dirfd = -1;
 	struct resources r = {0};
+	cleanup_json json_t *saved = NULL;
 	json_t *status;
 
-	if (paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, NULL) == 0)
+	if (paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, NULL) == 0) {
 		(void)vm_pins_load(dirfd, &pins, NULL);
+		(void)saved_read(dirfd, &saved, NULL);
+	}
 	if (!vm->uuid[0] || hardware_assign(vm, false, &pins, &r.hw, NULL) < 0)
 		r.hw = (struct hardware){0};
 	status = describe(vm, pins.crashed ? VM_STATE_CRASHED : VM_STATE_STOPPED, &r);
@@ -168,6 +172,11 @@ static json_t *describe_stopped(const struct paths *paths, const struct spec_vm 
 		(void)json_object_set_new(status, "error", json_string(pins.last_error));
 	if (status && template_is(paths, vm->name))
 		(void)json_object_set_new(status, "template", json_true());
+	if (status && saved)
+		(void)json_object_set_new(status, "saved",
+					  json_pack("{s:O s:O}", "date",
+						    json_object_get(saved, "date"), "memory",
+						    json_object_get(saved, "memory")));
 	/* What a start would choose is no fact yet. */
 	if (status && !pins.machine && !vm->machine)
 		(void)json_object_set_new(status, "machine", json_null());

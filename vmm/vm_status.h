@@ -5,11 +5,13 @@
  *
  *   name state uuid pid reason started accel machine cpu cpus memory firmware
  *   tpm nics[{network, mac, tap, model, address}] disks[{name, path, size, bus,
- *   format}] cdroms[] agent qemu swtpm supervisor keeper jail_at_start error template
+ *   format}] cdroms[] agent qemu swtpm supervisor keeper jail_at_start error
+ *   saved{date, memory} template
  *
  * pid, reason, started, accel, tap, qemu, swtpm, supervisor, keeper,
  * jail_at_start
- * (vmm/jail_status.h, which makes `hv status`'s `jail` of it) and error are null
+ * (vmm/jail_status.h, which makes `hv status`'s `jail` of it), error and saved (it
+ * was suspended to disk) are null
  * where they do not apply; memory and size are in bytes, started in seconds
  * since the epoch.
  */

@@ -78,6 +78,7 @@ static int setup(void **state)
 		.control_fd = -1,
 		.console_fd = -1,
 		.supervisor = CHILD_INIT,
+		.saver = CHILD_INIT,
 		.supervisor_net_ns = -1,
 		.net_ns = {-1, -1},
 		.channel = ends[0],
@@ -324,6 +325,31 @@ static void test_wrong_time(void **state)
 	assert_false(f->k.reload);
 }
 
+/* What was saved is used up once, by a machine that was made for it, is sealed and has not run. */
+static void test_resumed(void **state)
+{
+	struct fixture *f = *state;
+	struct vm_message m = plain(KEEPER_RESUMED);
+
+	f->k.sealed = true;
+	refused(f, &m);
+	f->k.res.resumes = true;
+	f->k.sealed = false;
+	refused(f, &m);
+	f->k.sealed = f->k.running_once = true;
+	refused(f, &m);
+	f->k.running_once = false;
+	assert_int_equal(file_write_volatile(f->scratch->fd, "saved.json", "{}", 2, 0600, NULL), 0);
+	assert_int_equal(hear(f, m), 0);
+	assert_int_equal(told(f, &m), 1);
+	assert_int_equal(m.word, SUPERVISOR_RUN);
+	assert_int_equal(faccessat(f->scratch->fd, "saved.json", F_OK, 0), -1);
+	assert_int_equal(faccessat(f->scratch->fd, "saved.used", F_OK, 0), 0);
+	/* And gone when the guest runs. */
+	assert_int_equal(hear(f, plain(KEEPER_RUNS)), 0);
+	assert_int_equal(faccessat(f->scratch->fd, "saved.used", F_OK, 0), -1);
+}
+
 /* Between two lives there is nothing to be said of a machine. */
 static void test_pause(void **state)
 {
@@ -461,8 +487,9 @@ static void test_descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(life), test(members), test(texts), test(wrong_time),  test(pause),
-		test(kill), test(noise),   test(sizes), test(descriptors), test(sending),
+		test(life),  test(members),     test(texts),   test(wrong_time),
+		test(pause), test(resumed),     test(kill),    test(noise),
+		test(sizes), test(descriptors), test(sending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

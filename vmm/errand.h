@@ -6,8 +6,8 @@
  *
  * A supervisor that is replaced meanwhile is connected to again; the job goes on in QEMU.
  */
-#ifndef HV_VMM_OPERATOR_H
-#define HV_VMM_OPERATOR_H
+#ifndef HV_VMM_ERRAND_H
+#define HV_VMM_ERRAND_H
 
 #include "base/paths.h"
 
@@ -17,30 +17,30 @@
 #include <stdint.h>
 
 struct error;
-struct operator;
+struct errand;
 
-struct operator_watch {
+struct errand_watch {
 	/* Called some times a second while a wait lasts. May be NULL. */
 	void (*tick)(void *arg);
 	void *arg;
 };
 
 /* Connects. -ENOTCONN where the machine is not up. */
-int operator_open(const struct paths *paths, const char *vm, const struct operator_watch *watch,
-		  struct operator** ret_operator, struct error *err);
-void operator_close(struct operator* op); /* accepts NULL */
+int errand_open(const struct paths *paths, const char *vm, const struct errand_watch *watch,
+		struct errand **ret_errand, struct error *err);
+void errand_close(struct errand *e); /* accepts NULL */
 
 /* Whether somebody wants it to end. */
-bool operator_is_interrupted(const struct operator* op);
+bool errand_is_interrupted(const struct errand *e);
 
 /* As qmp_sync_call(). args is stolen. A connection that breaks is made again, but the command is
  * not said twice: -ECONNRESET. */
-int operator_call(struct operator* op, const char *command, json_t *args, uint64_t timeout_ms,
-		  json_t **ret_result, struct error *err);
+int errand_call(struct errand *e, const char *command, json_t *args, uint64_t timeout_ms,
+		json_t **ret_result, struct error *err);
 
 /* The same with a descriptor, which stays the caller's. */
-int operator_call_fd(struct operator* op, const char *command, json_t *args, int fd,
-		     json_t **ret_result, struct error *err);
+int errand_call_fd(struct errand *e, const char *command, json_t *args, int fd, json_t **ret_result,
+		   struct error *err);
 
 /*
  * Starts a job by a command that takes a job-id, waits for its end however long that takes, and
@@ -48,11 +48,12 @@ int operator_call_fd(struct operator* op, const char *command, json_t *args, int
  * failed, -ECONNRESET where QEMU has gone. An interrupt asks QEMU to cancel the job, once; what
  * became of it, the result says all the same.
  */
-int operator_job(struct operator* op, const char *command, json_t *args, struct error *err);
+int errand_job(struct errand *e, const char *command, json_t *args, struct error *err);
 
 /* From here on the last event of that name is kept; NULL: none is. */
-void operator_expect(struct operator* op, const char *event);
-/* Waits for it, or for an interrupt: *ret_data is the event's data, the caller's, or NULL. */
-int operator_await(struct operator* op, json_t **ret_data, struct error *err);
+void errand_expect(struct errand *e, const char *event);
+/* Waits for it, or, where it may, for an interrupt: *ret_data is the event's data, the caller's, or
+ * NULL. */
+int errand_await(struct errand *e, bool interruptible, json_t **ret_data, struct error *err);
 
 #endif
