@@ -20,13 +20,16 @@ static bool drop_rights(void)
 }
 
 /* What it is to answer comes by the leash, once it is there. */
-static int take_listener(void)
+static int take_listener(int *ret_memory_fd)
 {
 	size_t n_fds = 0;
 	int fds[FD_PASS_MAX];
 	char byte;
 
-	return fd_receive(LEASH, &byte, 1, fds, &n_fds, NULL) == 1 && n_fds == 1 ? fds[0] : -1;
+	if (fd_receive(LEASH, &byte, 1, fds, &n_fds, NULL) != 1 || n_fds < 1 || n_fds > 2)
+		return -1;
+	*ret_memory_fd = n_fds == 2 ? fds[1] : -1;
+	return fds[0];
 }
 
 static int answer_all(void *arg)
@@ -35,11 +38,12 @@ static int answer_all(void *arg)
 		{.fd = LEASH, .events = POLLIN},
 		{.events = POLLIN},
 	};
+	int memory_fd = -1;
 
 	(void)arg;
 	if (!drop_rights())
 		return 1;
-	p[1].fd = take_listener();
+	p[1].fd = take_listener(&memory_fd);
 	if (p[1].fd < 0)
 		return 1;
 	for (;;) {
@@ -49,8 +53,8 @@ static int answer_all(void *arg)
 			return 1;
 		if (p[0].revents)
 			return 0;
-		if (p[1].revents &&
-		    (!(p[1].revents & POLLIN) || jail_seal_answer(p[1].fd, false, &nr) < 0))
+		if (p[1].revents && (!(p[1].revents & POLLIN) ||
+				     jail_seal_answer(p[1].fd, false, memory_fd, &nr) < 0))
 			return 0;
 		p[0].revents = p[1].revents = 0;
 	}
@@ -88,9 +92,12 @@ int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err)
 	return rc;
 }
 
-int jail_answerer_give(const struct jail_answerer *a, int listener, struct error *err)
+int jail_answerer_give(const struct jail_answerer *a, int listener, int memory_fd,
+		       struct error *err)
 {
-	return fd_send(a->leash, "l", 1, &listener, 1, err);
+	const int fds[] = {listener, memory_fd};
+
+	return fd_send(a->leash, "l", 1, fds, memory_fd >= 0 ? 2 : 1, err);
 }
 
 void jail_answerer_stop(struct jail_answerer *a)

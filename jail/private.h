@@ -15,6 +15,7 @@ struct jail_start {
 	int ruleset; /* Landlock's; -1: none */
 	/* In the parent. */
 	int listener, net_ns;
+	int memory_fd; /* the spec's; -1: none */
 	bool attended; /* the answerer was started, or is not to be */
 	struct jail_answerer answerer;
 	/* In the child: each bind by descriptor, before the mount namespace changes. */

@@ -2,9 +2,11 @@
 #include "jail/seal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -44,7 +46,41 @@ static int answer(int listener, const struct seccomp_notif *notif, bool refuse)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-int jail_seal_answer(int listener, bool sealed, int *ret_nr)
+static bool opens_memory(const struct seccomp_notif *notif)
+{
+	return notif->data.nr == SYS_openat && (int)notif->data.args[0] == AT_FDCWD &&
+	       (int)notif->data.args[2] == O_RDWR;
+}
+
+/* The kernel puts the file into the caller's table and lets openat() return its number, in one
+ * step. */
+static int give_memory(int listener, const struct seccomp_notif *notif, int memory_fd)
+{
+	struct seccomp_notif_addfd addfd = {
+		.id = notif->id,
+		.flags = SECCOMP_ADDFD_FLAG_SEND,
+		.srcfd = (unsigned)memory_fd,
+		.newfd_flags = O_CLOEXEC,
+	};
+	int rc;
+
+	do
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd);
+	while (rc < 0 && errno == EINTR);
+	if (rc >= 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+/* Before the seal. */
+static int carry_out(int listener, const struct seccomp_notif *notif, int memory_fd)
+{
+	if (memory_fd >= 0 && opens_memory(notif))
+		return give_memory(listener, notif, memory_fd);
+	return answer(listener, notif, false);
+}
+
+int jail_seal_answer(int listener, bool sealed, int memory_fd, int *ret_nr)
 {
 	struct seccomp_notif notif;
 	int rc = receive(listener, &notif);
@@ -52,10 +88,10 @@ int jail_seal_answer(int listener, bool sealed, int *ret_nr)
 	if (rc <= 0)
 		return rc;
 	*ret_nr = notif.data.nr;
-	return answer(listener, &notif, sealed);
+	return sealed ? answer(listener, &notif, true) : carry_out(listener, &notif, memory_fd);
 }
 
-int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6])
+int jail_seal_watch(int listener, int memory_fd, int *ret_nr, uint64_t ret_arguments[static 6])
 {
 	struct seccomp_notif notif;
 	int rc = receive(listener, &notif);
@@ -65,5 +101,5 @@ int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6])
 	*ret_nr = notif.data.nr;
 	for (int i = 0; i < 6; i++)
 		ret_arguments[i] = notif.data.args[i];
-	return answer(listener, &notif, false);
+	return carry_out(listener, &notif, memory_fd);
 }

@@ -7,6 +7,12 @@
  * points to can be changed by another thread after it was looked at; so the seal
  * grants nothing that could be taken in time. Without an answerer the calls fail with
  * ENOSYS: the jail is closed, not open.
+ *
+ * One call may be answered with a descriptor instead: an openat() for reading and writing that is
+ * not close-on-exec, which is how QEMU opens the file of its guest's memory, and nothing else.
+ * The caller of that gets the file that its starter opened, with the rights that the
+ * starter opened it with, and whatever path it named. It goes by the flags alone, which are a
+ * register's and not a pointer's.
  */
 #ifndef HV_JAIL_SEAL_H
 #define HV_JAIL_SEAL_H
@@ -18,12 +24,12 @@ struct error;
 
 /* Once for each time that the listener is readable. 1: one call was answered, its
  * number in *ret_nr; 0: its caller has gone meanwhile; -errno: the listener is of no
- * use any more. */
-int jail_seal_answer(int listener, bool sealed, int *ret_nr);
+ * use any more. memory_fd stays the caller's; -1: there is none. */
+int jail_seal_answer(int listener, bool sealed, int memory_fd, int *ret_nr);
 
 /* The same, but every call is carried out, and *ret_nr and arguments tell what it was:
  * for a profile that is watched (enum jail_watch). */
-int jail_seal_watch(int listener, int *ret_nr, uint64_t ret_arguments[static 6]);
+int jail_seal_watch(int listener, int memory_fd, int *ret_nr, uint64_t ret_arguments[static 6]);
 
 /*
  * A process that answers everything by "carry it out", so that a program that starts
@@ -42,8 +48,9 @@ struct jail_answerer {
 
 int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err);
 
-/* What it is to answer; the listener stays the caller's. */
-int jail_answerer_give(const struct jail_answerer *a, int listener, struct error *err);
+/* What it is to answer, and the file of the guest's memory (-1: none). Both stay the caller's. */
+int jail_answerer_give(const struct jail_answerer *a, int listener, int memory_fd,
+		       struct error *err);
 
 /* When this returns, nothing is carried out any more but by the listener's holder.
  * Accepts JAIL_ANSWERER_INIT. */

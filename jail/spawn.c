@@ -139,7 +139,7 @@ static void take(void *arg, const char *what, int fd)
 		start->listener = fd;
 		/* Without one, attend() answers until exec, and then the holder. */
 		if (start->answerer.leash >= 0 &&
-		    jail_answerer_give(&start->answerer, fd, NULL) < 0)
+		    jail_answerer_give(&start->answerer, fd, start->memory_fd, NULL) < 0)
 			jail_answerer_stop(&start->answerer);
 	} else if (str_eq(what, taken_net_ns) && start->net_ns < 0) {
 		start->net_ns = fd;
@@ -174,7 +174,7 @@ static void attend(void *arg, int report_fd)
 		}
 		if (p[0].revents)
 			return;
-		if (p[1].revents && jail_seal_answer(p[1].fd, false, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(p[1].fd, false, start->memory_fd, &nr) < 0)
 			p[1].fd = -1;
 	}
 }
@@ -295,6 +295,7 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 	struct jailed jailed = JAILED_INIT;
 	int rc;
 
+	start.memory_fd = spec->memory_fd > 0 ? spec->memory_fd : -1;
 	rc = check(spec, err);
 	if (rc == 0 && spec->n_binds + (spec->device ? 1 : 0) > JAIL_BINDS_MAX)
 		rc = error_set(err, EINVAL, "start '%s': too many binds", spec->program);

@@ -90,6 +90,10 @@ struct jail_spec {
 	unsigned files_max; /* RLIMIT_NOFILE; 0: 256 */
 	const struct jail_profile *profile; /* system calls; NULL: all of them */
 	struct jail_situation situation; /* which of the profile's rows apply */
+	bool dies_with_parent; /* SIGKILL when the caller ends */
+	/* What it gets where it opens the file of its guest's memory (jail/seal.h); 0: none. Where
+	 * calls are watched it is the listener's holder who gives it. */
+	int memory_fd;
 	int cgroup_fd; /* cgroup v2 folder to be born into; -1: the caller's */
 	unsigned without; /* bits 1 << enum jail_layer to leave out; 0 but in tests */
 	const struct child_fd *fds;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/securebits.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -141,6 +142,10 @@ int jail_drop_user(const struct jail_spec *spec, const char **ret_what)
 		rc = set_capabilities(spec, ret_what);
 	if (rc < 0)
 		return rc;
+	/* A change of the user would undo it. */
+	*ret_what = "die with its parent";
+	if (spec->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L) < 0)
+		return -errno;
 	*ret_what = "set no_new_privs";
 	return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0 ? -errno : 0;
 }

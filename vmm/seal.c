@@ -29,6 +29,7 @@ struct seal {
 	struct jail_situation situation;
 	int listener;
 	struct jail_answerer answerer;
+	int memory_fd;
 	bool closed;
 	sd_event *event;
 	sd_event_source *source;
@@ -88,7 +89,7 @@ static int answer_watched(struct seal *s)
 	const struct jail_row *row;
 	int nr, rc;
 
-	rc = jail_seal_watch(s->listener, &nr, arguments);
+	rc = jail_seal_watch(s->listener, s->memory_fd, &nr, arguments);
 	if (rc <= 0)
 		return rc;
 	row = jail_profile_find(s->profile, &s->situation, nr, arguments);
@@ -107,7 +108,7 @@ static int answer(struct seal *s)
 
 	if (s->rows)
 		return answer_watched(s);
-	rc = jail_seal_answer(s->listener, s->closed, &nr);
+	rc = jail_seal_answer(s->listener, s->closed, s->memory_fd, &nr);
 	if (rc <= 0 || !s->closed || nr < 0 || nr >= NUMBERS_MAX || s->told[nr])
 		return rc;
 	s->told[nr] = true;
@@ -163,6 +164,7 @@ int seal_new(sd_event *event, int listener, const struct seal_options *options,
 	s->event = sd_event_ref(event);
 	s->listener = listener;
 	s->answerer = options->answerer;
+	s->memory_fd = options->memory_fd;
 	s->profile = options->profile;
 	s->situation = options->situation;
 	(void)str_format(s->owner, sizeof(s->owner), "%s", options->owner);
@@ -187,6 +189,7 @@ void seal_close_gate(struct seal *s)
 	if (!s || s->closed)
 		return;
 	s->closed = true;
+	s->memory_fd = -1;
 	/* Without the loop, calls wait: closed, too. */
 	jail_answerer_stop(&s->answerer);
 	if (!s->source && watch(s) < 0)

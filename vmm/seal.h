@@ -25,6 +25,9 @@ struct seal_options {
 	struct jail_situation situation;
 	/* Who answers until the gate is closed; none: seal_new()'s loop. Taken over. */
 	struct jail_answerer answerer;
+	/* The file of the guest's memory, where seal_new()'s loop answers; borrowed until the
+	 * gate is closed. -1: none. */
+	int memory_fd;
 };
 
 /* Takes over the listener. */

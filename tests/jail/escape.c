@@ -137,7 +137,7 @@ static bool attend_until_ready(const struct jailed *j, int channel)
 			return read(channel, &byte, 1) == 1;
 		if (p[2].revents)
 			return false;
-		if (p[1].revents && jail_seal_answer(j->listener, false, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(j->listener, false, -1, &nr) < 0)
 			return false;
 	}
 	return false;
@@ -152,7 +152,7 @@ static void refuse_until_gone(const struct jailed *j)
 	int nr;
 
 	while (poll(p, ARRAY_SIZE(p), PATIENCE_MS) > 0 && !p[0].revents)
-		if (p[1].revents && jail_seal_answer(j->listener, true, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(j->listener, true, -1, &nr) < 0)
 			p[1].fd = -1;
 }
 
