@@ -231,6 +231,7 @@ static void vm_clear(struct spec_vm *vm)
 	free(vm->like);
 	free(vm->cpu);
 	free(vm->machine);
+	free(vm->template_state);
 	free(vm->kernel);
 	free(vm->initrd);
 	free(vm->cmdline);

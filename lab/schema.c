@@ -21,6 +21,7 @@ static_assert(ARRAY_SIZE(section_names) == LAB_SECTION_COUNT, "a name each");
 static const char *const type_names[] = {
 	[LAB_TYPE_TEXT] = "text",
 	[LAB_TYPE_WORD] = "word",
+	[LAB_TYPE_NAME] = "name",
 	[LAB_TYPE_PATH] = "absolute path",
 	[LAB_TYPE_BOOL] = "true or false",
 	[LAB_TYPE_UINT] = "number",
@@ -162,6 +163,10 @@ static const struct lab_schema_row rows[] = {
 	VM("after", LAB_TYPE_AFTER, after, .not_in_profile = true,
 	   .help = "Machines that start before this one, and stop after it, where both do; one "
 		   "that is not to start is not waited for."),
+	VM("template-state", LAB_TYPE_NAME, template_state,
+	   .help = "A prepared state (`hv state`) that the machine begins with in place of booting: "
+		   "each time where it keeps nothing, once where it has a TPM or a disk that it "
+		   "writes to."),
 	VM("restart", LAB_TYPE_ENUM, restart, .words = lab_restart_words, .default_text = "no",
 	   .help = "Whether the machine is started again when its QEMU or TPM ends by a failure."),
 	VM("jail", LAB_TYPE_ENUM, jail, .words = lab_jail_words, .default_text = "auto",

@@ -27,6 +27,7 @@ enum lab_section {
 enum lab_type {
 	LAB_TYPE_TEXT,
 	LAB_TYPE_WORD, /* text without white space, comma or control bytes */
+	LAB_TYPE_NAME, /* as machines have */
 	LAB_TYPE_PATH, /* absolute */
 	LAB_TYPE_BOOL,
 	LAB_TYPE_UINT,

@@ -194,6 +194,7 @@ struct spec_vm {
 	unsigned stop_timeout_s; /* default 90 */
 	enum spec_on_shutdown on_shutdown;
 	enum spec_restart restart;
+	char *template_state; /* prepared state that it begins with; NULL: it boots */
 	enum spec_jail jail;
 	struct spec_limits limits;
 	struct spec_credential *credentials;

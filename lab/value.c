@@ -52,6 +52,18 @@ static void take_word(struct lab_decoder *d, const struct lab_schema_row *row,
 		set_text(d, field, value->text);
 }
 
+static void take_name(struct lab_decoder *d, const struct lab_schema_row *row,
+		      const struct lab_node *value, void *field)
+{
+	if (!str_is_name(value->text))
+		lab_decoder_fault(d, value,
+				  "'%s' is not a name for %s: 1 to 63 letters, digits and _ . -, "
+				  "the first a letter or digit",
+				  value->text, row->key);
+	else
+		set_text(d, field, value->text);
+}
+
 /* One spelling for one path, so that two disks can be compared: "//" and "/./" are
  * "/", and none stands at the end. False where it goes up. */
 static bool tidy_path(const char *path, struct strbuf *into)
@@ -525,7 +537,7 @@ static value_fn *const decoders[LAB_TYPE_COUNT] = {
 	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
 	[LAB_TYPE_VSOCK] = take_vsock,     [LAB_TYPE_MACHINE] = take_machine,
 	[LAB_TYPE_IMAGE] = take_image,     [LAB_TYPE_URL] = take_url,
-	[LAB_TYPE_SHA256] = take_sha256,
+	[LAB_TYPE_SHA256] = take_sha256,   [LAB_TYPE_NAME] = take_name,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,
