@@ -76,6 +76,9 @@ const char *cli_text(json_t *object, const char *key);
 /* "3m 12s" since a status object's "started"; "-" where it is null. */
 void cli_format_uptime(char *buf, size_t size, json_t *started);
 
+/* Progress of vmm/prepare.h; arg is a struct progress. */
+void cli_show_copying(uint64_t done_bytes, uint64_t total_bytes, void *arg);
+
 /* The addresses of all NICs of a status object, with spaces between. */
 struct strbuf;
 void cli_add_addresses(struct strbuf *into, json_t *status);

@@ -61,6 +61,9 @@ struct net_tap {
 int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ],
 		  struct error *err);
 
+/* Opens a TAP that is down and on no bridge: nothing comes from it or goes out. */
+int net_tap_open_idle(int *ret_fd, struct error *err);
+
 /* Puts TAPs that are there already back on their bridges; one that is gone or not
  * its owner's is passed over. Returns how many there are, or -errno. */
 int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],

@@ -100,6 +100,13 @@ int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret
 	return rc;
 }
 
+int net_tap_open_idle(int *ret_fd, struct error *err)
+{
+	char name[IFNAMSIZ];
+
+	return open_tap(ret_fd, name, err);
+}
+
 int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],
 		    struct error *err)
 {

@@ -196,3 +196,32 @@ int hardware_assign(const struct spec_vm *vm, bool kvm, struct vm_pins *pins,
 	*ret_hw = hw;
 	return 0;
 }
+
+int hardware_pin_places(const struct spec_vm *vm, json_t *disks, json_t *cdroms, json_t *nics,
+			struct vm_pins *pins, struct error *err)
+{
+	const struct {
+		json_t *places;
+		size_t n;
+	} kinds[] = {{disks, vm->n_disks}, {cdroms, vm->n_cdroms}, {nics, vm->n_nics}};
+	cleanup_strv struct strv keys = {0};
+	size_t next = 0;
+
+	collect_keys(vm, &keys);
+	if (keys.failed)
+		return error_oom(err);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		for (size_t i = 0; i < kinds[k].n; i++) {
+			json_t *place = json_array_get(kinds[k].places, i);
+			const char *key = keys.v[next++];
+			struct vm_pin *pin;
+			int rc;
+
+			if (!json_is_integer(place) || vm_pins_find(pins, key))
+				continue;
+			rc = vm_pins_add(pins, key, (unsigned)json_integer_value(place), &pin, err);
+			if (rc < 0)
+				return rc;
+		}
+	return 0;
+}

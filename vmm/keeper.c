@@ -132,6 +132,8 @@ void keeper_ready(struct keeper *k)
 		pins->cpu = strdup(k->res.hw.cpu);
 	pins->tpm_used = pins->tpm_used || k->options->vm->tpm;
 	pins->crashed = false;
+	pins->begun = pins->begun || k->res.prepared.name;
+	free(steal_ptr(&pins->next_state));
 	free(steal_ptr(&pins->last_error));
 	if (k->options->vm->tpm)
 		(void)tpm_state_sync(k->res.state_dirfd, NULL);
@@ -179,6 +181,7 @@ static void unwatch(struct keeper *k)
 	k->end_timer = sd_event_source_disable_unref(k->end_timer);
 	k->saver_source = sd_event_source_disable_unref(k->saver_source);
 	child_destroy(&k->saver);
+	keeper_unfeed(k);
 }
 
 static int loop(struct keeper *k, int (*first)(struct keeper *k, struct error *err))

@@ -205,8 +205,6 @@ static int endow(struct keeper *k, int channel, struct endowment *e, struct erro
 	give(e, k->control_fd, SUPERVISOR_FD_CONTROL);
 	give(e, k->console_fd, SUPERVISOR_FD_CONSOLE);
 	give(e, k->vnc_fd, SUPERVISOR_FD_VNC);
-	give(e, r->saved_fd, SUPERVISOR_FD_SAVED);
-	give(e, r->pump_fd, SUPERVISOR_FD_PUMP);
 	give(e, r->qemu_stderr, SUPERVISOR_FD_QEMU_STDERR);
 	give(e, r->swtpm_stderr, SUPERVISOR_FD_SWTPM_STDERR);
 	if (r->qemu.pidfd < 0)
@@ -229,8 +227,10 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.status = status,
 		.state = k->state,
 		.adopted = k->running_once,
+		.hw = &k->res.hw,
 		.status_known = !k->adopted,
-		.incoming = k->res.resumes && !k->running_once ? k->res.incoming_number : -1,
+		.incoming = k->running_once ? 0 : k->res.incoming,
+		.resumes = k->res.resumes,
 		.waits = k->res.loading,
 		.wants_machine = !k->res.pins.machine && !k->options->vm->machine,
 		.group = k->run.group,
@@ -269,9 +269,6 @@ int keeper_spawn(struct keeper *k, struct error *err)
 	if (rc == 0)
 		rc = spawn(k, &e, err);
 	endowment_close(&e);
-	/* Only one supervisor can bring the state in. */
-	close_fd(&k->res.saved_fd);
-	close_fd(&k->res.pump_fd);
 	if (rc == 0)
 		rc = watch(k, err);
 	if (rc < 0) {

@@ -10,8 +10,8 @@
 #include "vmm/names.h"
 
 static int open_gate(struct keeper *k, int *listener, struct jail_answerer *answerer,
-		     const struct jail_profile *profile, unsigned version, struct seal **ret_seal,
-		     struct error *err)
+		     const struct jail_profile *profile, unsigned version, int memory_fd,
+		     struct seal **ret_seal, struct error *err)
 {
 	struct jail_answerer taken = *answerer;
 	char owner[96];
@@ -28,6 +28,7 @@ static int open_gate(struct keeper *k, int *listener, struct jail_answerer *answ
 					      .version = version,
 					      .watch = k->options->watch},
 				.answerer = taken,
+				.memory_fd = memory_fd,
 			},
 			ret_seal, err);
 }
@@ -37,10 +38,10 @@ int keeper_open_gates(struct keeper *k, struct error *err)
 	int rc;
 
 	rc = open_gate(k, &k->res.qemu_listener, &k->res.qemu_answerer, &jail_profile_qemu,
-		       k->res.qemu_version, &k->qemu_seal, err);
+		       k->res.qemu_version, k->res.memory_fd, &k->qemu_seal, err);
 	if (rc == 0)
 		rc = open_gate(k, &k->res.swtpm_listener, &k->res.swtpm_answerer,
-			       &jail_profile_swtpm, 0, &k->swtpm_seal, err);
+			       &jail_profile_swtpm, 0, -1, &k->swtpm_seal, err);
 	return rc;
 }
 
@@ -49,6 +50,7 @@ void keeper_seal(struct keeper *k)
 	k->sealed = true;
 	seal_close_gate(k->qemu_seal);
 	seal_close_gate(k->swtpm_seal);
+	close_fd(&k->res.memory_fd);
 }
 
 /* For whoever keeps the profiles. */

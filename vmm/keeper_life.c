@@ -170,6 +170,8 @@ int keeper_begin(struct keeper *k, struct error *err)
 		rc = keeper_open_gates(k, err);
 	if (rc == 0)
 		rc = watch(k, err);
+	if (rc == 0)
+		rc = keeper_feed(k, err);
 	fault_point("watched");
 	if (rc == 0)
 		rc = keeper_spawn(k, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keeper's own state, shared by keeper.c (one life after another),
- * keeper_life.c (birth and death), keeper_gates.c (the seal),
+ * keeper_life.c (birth and death), keeper_gates.c (the seal), keeper_feed.c (a fork's state),
  * keeper_words.c (what the supervisor says) and keeper_child.c (its own life). */
 #ifndef HV_VMM_KEEPER_PRIVATE_H
 #define HV_VMM_KEEPER_PRIVATE_H
@@ -25,7 +25,7 @@ struct keeper {
 	int control_fd, console_fd; /* listening; they outlast a supervisor */
 	int vnc_fd; /* the same; -1: no display */
 	sd_event *event; /* of this life of the machine */
-	sd_event_source *qemu_source, *swtpm_source, *end_timer;
+	sd_event_source *qemu_source, *swtpm_source, *end_timer, *feed_source;
 	struct child saver; /* suspends it to disk, for its end */
 	sd_event_source *saver_source;
 	struct seal *qemu_seal, *swtpm_seal; /* NULL where it was taken over */
@@ -97,6 +97,10 @@ void keeper_free_gates(struct keeper *k);
 /* Somebody wants the machine to end: the guest is suspended to disk where its configuration says
  * so, else it shuts down. */
 void keeper_end(struct keeper *k);
+/* keeper_feed.c */
+/* What the guest goes on from; nothing where it boots. */
+int keeper_feed(struct keeper *k, struct error *err);
+void keeper_unfeed(struct keeper *k);
 
 /* keeper_words.c */
 /* Does what the supervisor says. -EPROTO: it says what it must not. */

@@ -23,6 +23,7 @@ void vm_pins_free(struct vm_pins *pins)
 	free(pins->machine);
 	free(pins->cpu);
 	free(pins->last_error);
+	free(pins->next_state);
 	*pins = (struct vm_pins){0};
 }
 
@@ -79,6 +80,10 @@ char *vm_pins_encode(const struct vm_pins *pins)
 	root = json_pack("{s:i s:s* s:s* s:b s:b s:s* s:O}", "version", STATE_VERSION, "machine",
 			 pins->machine, "cpu", pins->cpu, "tpm-used", pins->tpm_used, "crashed",
 			 pins->crashed, "last-error", last_error.data, "devices", devices);
+	if ((pins->next_state &&
+	     json_object_set_new(root, "next-state", json_string(pins->next_state)) < 0) ||
+	    (pins->begun && json_object_set_new(root, "begun", json_true()) < 0))
+		return NULL;
 	return root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 }
 
@@ -108,14 +113,15 @@ static int decode_devices(json_t *devices, struct vm_pins *pins, struct error *e
 
 static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 {
-	const char *machine = NULL, *cpu = NULL, *last_error = NULL;
-	int tpm_used = 0, crashed = 0;
+	const char *machine = NULL, *cpu = NULL, *last_error = NULL, *next_state = NULL;
+	int tpm_used = 0, crashed = 0, begun = 0;
 	json_int_t version;
 	json_t *devices;
 
-	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s:o}", "version", &version, "machine",
-			&machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed", &crashed,
-			"last-error", &last_error, "devices", &devices) < 0 ||
+	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s?s s?b s:o}", "version", &version,
+			"machine", &machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed",
+			&crashed, "last-error", &last_error, "next-state", &next_state, "begun",
+			&begun, "devices", &devices) < 0 ||
 	    !json_is_object(devices))
 		return error_set(err, EINVAL, "not as expected");
 	if (version != STATE_VERSION)
@@ -125,9 +131,11 @@ static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 				 version);
 	pins->tpm_used = tpm_used;
 	pins->crashed = crashed;
+	pins->begun = begun;
 	if ((machine && !(pins->machine = strdup(machine))) ||
 	    (cpu && !(pins->cpu = strdup(cpu))) ||
-	    (last_error && !(pins->last_error = strdup(last_error))))
+	    (last_error && !(pins->last_error = strdup(last_error))) ||
+	    (next_state && !(pins->next_state = strdup(next_state))))
 		return error_oom(err);
 	return decode_devices(devices, pins, err);
 }

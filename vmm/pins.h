@@ -28,6 +28,8 @@ struct vm_pins {
 	bool tpm_used;
 	char *last_error; /* why it ended; NULL: in order */
 	bool crashed; /* at its last end */
+	char *next_state; /* prepared state that its next life begins with; NULL: none */
+	bool begun; /* a guest has run that began with a prepared state */
 	struct vm_pin *devices;
 	size_t n_devices;
 };

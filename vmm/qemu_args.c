@@ -104,11 +104,6 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	strv_add(argv, "-nodefaults");
 	strv_add(argv, "-no-user-config");
 	strv_add(argv, "-S");
-	/* From where, it hears when it is sealed: what comes is the guest's doing. */
-	if (in->fds.incoming >= 0) {
-		strv_add(argv, "-incoming");
-		strv_add(argv, "defer");
-	}
 	strv_add(argv, "-sandbox");
 	strv_add(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	strv_add(argv, "-machine");
@@ -132,10 +127,26 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	strv_add(argv, "-m");
 	strv_addf(argv, "size=%" PRIu64 "M", vm->memory_bytes >> 20);
 	strv_add(argv, "-object");
-	strv_addf(argv, "memory-backend-memfd,id=ram,size=%" PRIu64 "M,share=on",
-		  vm->memory_bytes >> 20);
+	if (in->memory == QEMU_MEMORY_OWN)
+		strv_addf(argv, "memory-backend-memfd,id=ram,size=%" PRIu64 "M,share=on",
+			  vm->memory_bytes >> 20);
+	else
+		strv_addf(argv,
+			  "memory-backend-file,id=ram,size=%" PRIu64
+			  "M,share=%s,mem-path=" QEMU_MEMORY,
+			  vm->memory_bytes >> 20, in->memory == QEMU_MEMORY_WRITE ? "on" : "off");
+	/* From where, it hears when it is sealed: what comes is a guest's doing. */
+	if (in->waits) {
+		strv_add(argv, "-incoming");
+		strv_add(argv, "defer");
+	}
 	strv_add(argv, "-uuid");
 	strv_add(argv, vm->uuid);
+	/* Who sees that it is another one than it was renews its random numbers. It stays from
+	 * start to start, for some systems take another one for a restored backup. */
+	add_json(argv, "-device",
+		 json_pack("{s:s s:s s:s}", "driver", "vmgenid", "id", "generation", "guid",
+			   in->memory == QEMU_MEMORY_FORK ? "auto" : vm->uuid));
 	strv_add(argv, "-rtc");
 	strv_addf(argv, "base=%s,driftfix=slew", spec_clock_name(vm->clock));
 	strv_add(argv, "-boot");
@@ -264,6 +275,13 @@ static void add_image(struct strv *argv, const struct qemu_inputs *in, size_t i,
 	const struct spec_disk *disk = &in->vm->disks[i];
 	char names[2][48], *at = NULL;
 
+	if (in->stand_ins) {
+		add_json(argv, "-blockdev",
+			 json_pack("{s:s s:s s:I s:b s:b}", "driver", "null-co", "node-name", node,
+				   "size", (json_int_t)in->stand_ins[i], "read-zeroes", true,
+				   "read-only", disk->read_only));
+		return;
+	}
 	for (size_t k = below ? below->n : 0; k > 0; k--) {
 		char *next = names[k % 2];
 
@@ -357,7 +375,9 @@ static void add_nics(struct strv *argv, const struct qemu_inputs *in)
 
 		(void)str_format(netdev, sizeof(netdev), "net%zu", i);
 		(void)str_format(id, sizeof(id), "nic%zu", i);
-		mac_format(mac, in->hw->nics[i].mac);
+		mac_format(mac, in->first_macs && in->vm->nics[i].model == SPEC_NIC_E1000E
+					? in->first_macs[i]
+					: in->hw->nics[i].mac);
 		strv_add(argv, "-netdev");
 		strv_addf(argv, "tap,id=%s,fd=%d", netdev, in->fds.taps[i]);
 		/* Without an option ROM: QEMU would open it by path, and UEFI has

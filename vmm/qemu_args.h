@@ -8,6 +8,7 @@
 #ifndef HV_VMM_QEMU_ARGS_H
 #define HV_VMM_QEMU_ARGS_H
 
+#include "base/mac.h"
 #include "base/str.h"
 #include "lab/spec.h"
 #include "vmm/hardware.h"
@@ -15,6 +16,8 @@
 /* Where QEMU finds what it reads by path, in its jail. */
 #define QEMU_KERNEL "/boot/kernel"
 #define QEMU_INITRD "/boot/initrd"
+/* Nothing is there: it gets a descriptor when it opens it (jail/seal.h). */
+#define QEMU_MEMORY "/memory"
 
 enum { QEMU_LAYERS_MAX = 15 };
 
@@ -37,7 +40,6 @@ struct qemu_fds {
 	int tpm; /* swtpm's control channel */
 	int code, vars; /* firmware, NVRAM */
 	int vsock; /* /dev/vhost-vsock */
-	int incoming; /* a socket by which its state comes */
 	int *disks, *cdroms, *taps; /* as many as the spec has */
 	const struct qemu_layers *below; /* the disks; NULL: each is one image */
 };
@@ -53,12 +55,24 @@ struct qemu_table {
 	char fw_cfg[QEMU_TABLE_NAME_MAX];
 };
 
+enum qemu_memory {
+	QEMU_MEMORY_OWN, /* its own */
+	QEMU_MEMORY_WRITE, /* a file's, which it fills */
+	QEMU_MEMORY_FORK, /* a file's, copied where it writes to it */
+};
+
 struct qemu_inputs {
 	const struct spec_vm *vm;
 	const struct hardware *hw;
 	bool kvm;
 	bool hyperv; /* enlightenments: asked for, and this host's KVM has them */
 	bool smm; /* the firmware needs SMM and secure pflash */
+	enum qemu_memory memory;
+	const uint64_t *stand_ins; /* sizes of disks that hold nothing, in place of images; NULL */
+	/* MACs of the NICs of the machine that it goes on as, as many as the spec has; NULL: as in
+	 * hw. A NIC that shows its MAC as part of itself has to be what it was. */
+	const uint8_t (*first_macs)[MAC_BYTES];
+	bool waits; /* for a state to go on from, by migrate-incoming */
 	bool code_qcow2; /* format of the firmware's code; NVRAM is qcow2 always */
 	const struct qemu_table *tables;
 	size_t n_tables;

@@ -105,6 +105,7 @@ int swtpm_start(struct resources *r, struct error *err)
 			.n_fds = 1,
 			.stderr_fd = err_write,
 			.cgroup_fd = r->group.fd,
+			.dies_with_parent = r->makes_state,
 			.cwd = SWTPM_FOLDER,
 		},
 		&jailed, err);
@@ -239,6 +240,8 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.n_fds = map->n,
 				.stderr_fd = err_write,
 				.cgroup_fd = r->group.fd,
+				.dies_with_parent = r->makes_state,
+				.memory_fd = r->memory_fd < 0 ? 0 : r->memory_fd,
 			},
 			&jailed, err);
 	if (rc < 0)
@@ -258,6 +261,8 @@ static void map_add_disks(struct fd_map *map, const struct resources *r, int *re
 	for (size_t i = 0; i < r->vm->n_disks; i++) {
 		const struct disk_chain *chain = &r->disks[i];
 
+		if (r->stand_ins)
+			continue;
 		ret_numbers[i] = map_add(map, chain->v[0].fd);
 		ret_below[i].n = chain->n - 1;
 		ret_below[i].direct = chain->direct;
@@ -282,7 +287,7 @@ int qemu_start(struct resources *r, struct error *err)
 
 	if (!numbers || !below)
 		return error_oom(err);
-	for (size_t i = 0; i < vm->n_disks; i++)
+	for (size_t i = 0; !r->stand_ins && i < vm->n_disks; i++)
 		n_images += r->disks[i].n - 1;
 	if (n_images > FD_MAP_MAX - 16)
 		return error_set(err, E2BIG,
@@ -299,6 +304,12 @@ int qemu_start(struct resources *r, struct error *err)
 		.hyperv = r->kvm && vm->hyperv && r->host->hyperv,
 		.smm = r->firmware.smm,
 		.code_qcow2 = r->firmware.code_qcow2,
+		.memory = r->makes_state     ? QEMU_MEMORY_WRITE
+			  : r->prepared.name ? QEMU_MEMORY_FORK
+					     : QEMU_MEMORY_OWN,
+		.first_macs = (const uint8_t(*)[MAC_BYTES])r->first_macs,
+		.stand_ins = r->stand_ins,
+		.waits = r->makes_state || r->source_fd >= 0,
 		.tables = r->tables.v,
 		.n_tables = r->tables.n,
 		.fds =
@@ -311,17 +322,16 @@ int qemu_start(struct resources *r, struct error *err)
 				.code = map_add(&map, r->code_fd),
 				.vars = map_add(&map, r->vars_fd),
 				.vsock = map_add(&map, r->vsock_fd),
-				.incoming = map_add(&map, r->incoming_fd),
 				.disks = numbers,
 				.cdroms = numbers + vm->n_disks,
 				.taps = numbers + vm->n_disks + vm->n_cdroms,
 				.below = below,
 			},
 	};
-	r->incoming_number = in.fds.incoming;
 	map_add_disks(&map, r, in.fds.disks, below);
 	map_add_all(&map, r->cdrom_fds, vm->n_cdroms, in.fds.cdroms);
 	map_add_all(&map, r->tap_fds, vm->n_nics, in.fds.taps);
+	r->incoming = r->incoming_fd >= 0 ? map_add(&map, r->incoming_fd) : 0;
 	qemu_args_build(&in, r->host->qemu, &argv);
 	if (argv.failed)
 		return error_oom(err);

@@ -50,6 +50,10 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 		.swtpm_answerer = JAIL_ANSWERER_INIT,
 		.qemu_net_ns = -1,
 		.swtpm_net_ns = -1,
+		.prepared = PREPARED_INIT,
+		.memory_fd = -1,
+		.source_fd = -1,
+		.feed_fd = -1,
 	};
 	resources_files_init(r);
 }
@@ -282,6 +286,24 @@ static int check_tpm(struct resources *r, struct error *err)
 	return tpm_state_open(r->state_dirfd, true, (uid_t)-1, (gid_t)-1, &dirfd, err);
 }
 
+/* What it begins with, where that is not its firmware. */
+static int prepare_state(struct resources *r, struct error *err)
+{
+	const char *name = prepared_choose(r->vm, &r->pins);
+	int rc;
+
+	if (!name)
+		return 0;
+	rc = prepared_open(r->paths, name, &r->prepared, err);
+	if (rc == 0)
+		rc = prepared_pin(&r->prepared, r->vm, &r->pins, err);
+	if (rc == 0)
+		r->memory_fd = steal_fd(&r->prepared.memory_fd);
+	if (rc == 0)
+		r->source_fd = steal_fd(&r->prepared.device_fd);
+	return rc;
+}
+
 /* All that can be known to fail is found here, before anything is touched. */
 static int prepare(struct resources *r, struct error *err)
 {
@@ -301,9 +323,15 @@ static int prepare(struct resources *r, struct error *err)
 		rc = vm_pins_load(r->state_dirfd, &r->pins, err);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	rc = hardware_assign(r->vm, r->kvm, &r->pins, &r->hw, err);
+	rc = prepare_state(r, err);
+	if (rc == 0)
+		rc = hardware_assign(r->vm, r->kvm, &r->pins, &r->hw, err);
 	if (rc == 0)
 		rc = inspect_firmware(r->vm, r->hw.machine, &r->firmware, err);
+	if (rc == 0 && r->prepared.name)
+		rc = prepared_check(&r->prepared, r->vm, &r->hw, r->kvm, r->firmware.smm, err);
+	if (rc == 0 && r->prepared.name)
+		rc = prepared_macs(&r->prepared, r->vm, &r->first_macs, err);
 	if (rc == 0)
 		rc = check_tpm(r, err);
 	if (rc == 0)
@@ -336,6 +364,11 @@ void resources_free(struct resources *r)
 	close_fd(&r->qemu_listener);
 	close_fd(&r->swtpm_listener);
 	resources_files_free(r);
+	prepared_close(&r->prepared);
+	free(steal_ptr(&r->first_macs));
+	close_fd(&r->memory_fd);
+	close_fd(&r->source_fd);
+	close_fd(&r->feed_fd);
 	attachments_free(r->attachments);
 	fault_point("networks let go");
 	if (r->vm->tpm && r->state_dirfd >= 0)

@@ -20,6 +20,7 @@
 #include "vmm/hardware.h"
 #include "vmm/host.h"
 #include "vmm/pins.h"
+#include "vmm/prepared.h"
 #include "vmm/tables.h"
 
 #include <jansson.h>
@@ -45,14 +46,20 @@ struct resources {
 	struct plan plan;
 	size_t n_done; /* steps that have to be undone */
 	struct child swtpm, qemu;
+	struct prepared prepared; /* what it begins with; name NULL: it boots */
+	uint8_t (*first_macs)[MAC_BYTES]; /* of what it begins with; NULL: it boots */
+	bool makes_state; /* it fills memory_fd, waits for what is to be kept, and ends with us */
+	uint64_t *stand_ins; /* in place of disks: sizes of as many that hold nothing; NULL */
+	int memory_fd; /* the file of its guest's memory; -1: it has its own */
+	/* Where its guest does not boot: the file that it goes on from, the socket by which
+	 * QEMU takes it in, non-blocking, and the number of that one's other end in QEMU.
+	 * -1, -1, 0: it boots. */
+	int source_fd, feed_fd, incoming;
+	bool resumes; /* it was suspended to disk */
 	json_t *jail_started; /* as of vmm/jail_status.h */
 	struct cgroup group; /* of both */
 	struct strv group_missing; /* what of its limits could not be set, and why */
 	bool has_vsock;
-	/* Its state was saved, and goes to QEMU by a socket: the file, our end, QEMU's end and
-	 * the number that has there. */
-	bool resumes;
-	int saved_fd, pump_fd, incoming_fd, incoming_number;
 	bool loading; /* its guest waits until a snapshot is loaded into it */
 	int qemu_stderr, swtpm_stderr; /* read ends, non-blocking */
 	/* Where their calls of the start wait for an answer; -1: nothing waits. */
@@ -67,6 +74,7 @@ struct resources {
 	/* Only until QEMU has them. */
 	int monitor_fd, serial_fd, agent_fd, serial_log_fd, tpm_fd, swtpm_fd;
 	int vsock_fd;
+	int incoming_fd;
 	struct tables tables; /* credentials and OEM strings */
 	int code_fd, vars_fd, kernel_fd, initrd_fd;
 	struct disk_chain *disks; /* as many as the spec has */

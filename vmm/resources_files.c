@@ -20,8 +20,7 @@
 void resources_files_init(struct resources *r)
 {
 	r->monitor_fd = r->serial_fd = r->agent_fd = r->serial_log_fd = -1;
-	r->saved_fd = r->pump_fd = r->incoming_fd = -1;
-	r->tpm_fd = r->swtpm_fd = r->vsock_fd = -1;
+	r->tpm_fd = r->swtpm_fd = r->vsock_fd = r->incoming_fd = -1;
 	r->code_fd = r->vars_fd = r->kernel_fd = r->initrd_fd = -1;
 }
 
@@ -172,6 +171,21 @@ static int connect_tpm(struct resources *r, struct error *err)
 	return rc;
 }
 
+/* Bytes that do not fit are fed when QEMU has read (vmm/keeper_feed.c). */
+static int connect_state(struct resources *r, struct error *err)
+{
+	int pair[2], rc;
+
+	if (r->source_fd < 0)
+		return 0;
+	rc = fd_socketpair(pair, err);
+	if (rc < 0)
+		return rc;
+	r->incoming_fd = pair[0];
+	r->feed_fd = pair[1];
+	return fd_set_nonblock(r->feed_fd, err);
+}
+
 static int open_vsock(struct resources *r, struct error *err)
 {
 	const struct spec_vm *vm = r->vm;
@@ -214,6 +228,8 @@ int resources_files_open(struct resources *r, struct error *err)
 	if (rc == 0)
 		rc = connect_tpm(r, err);
 	if (rc == 0)
+		rc = connect_state(r, err);
+	if (rc == 0)
 		rc = open_vsock(r, err);
 	if (rc == 0)
 		rc = tables_read(r->vm, &r->tables, err);
@@ -246,8 +262,6 @@ void resources_files_free(struct resources *r)
 {
 	resources_files_close(r);
 	close_fd(&r->swtpm_fd);
-	close_fd(&r->saved_fd);
-	close_fd(&r->pump_fd);
 	free(r->disks);
 	free(r->cdrom_fds);
 	free(r->tap_fds);

@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "vmm/json.h"
 #include "vmm/resources.h"
 #include "vmm/saved.h"
@@ -43,19 +42,12 @@ int restore_look(struct resources *r, struct error *err)
 static int fit_saved(struct resources *r, json_t *shape, struct error *err)
 {
 	cleanup_json json_t *saved = NULL;
-	int pair[2];
 	int rc = saved_read(r->state_dirfd, &saved, err);
 
 	if (rc == 0)
 		rc = shape_compare(json_object_get(saved, "shape"), shape, err);
 	if (rc == 0)
-		rc = saved_open(r->state_dirfd, &r->saved_fd, err);
-	if (rc == 0)
-		rc = fd_socketpair(pair, err);
-	if (rc == 0) {
-		r->pump_fd = pair[0];
-		r->incoming_fd = pair[1];
-	}
+		rc = saved_open(r->state_dirfd, &r->source_fd, err);
 	return what_to_do(r, rc, err);
 }
 

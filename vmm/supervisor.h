@@ -9,6 +9,7 @@
 #define HV_VMM_SUPERVISOR_H
 
 #include "lab/spec.h"
+#include "vmm/hardware.h"
 #include "vmm/states.h"
 
 #include <jansson.h>
@@ -26,8 +27,6 @@ enum supervisor_fd {
 	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
 	SUPERVISOR_FD_SWTPM_STDERR,
 	SUPERVISOR_FD_VNC, /* listening */
-	SUPERVISOR_FD_SAVED, /* a state that was saved, for reading */
-	SUPERVISOR_FD_PUMP, /* the socket by which QEMU takes it in */
 	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 
@@ -38,8 +37,10 @@ struct supervisor_start {
 	json_t *status; /* the status object as it is now */
 	enum vm_state state; /* VM_STATE_CRASHED: there is no machine, only clients */
 	bool adopted; /* its guest runs already */
+	const struct hardware *hw;
+	int incoming; /* the number of a socket in QEMU that its state comes by; 0: it boots */
 	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
-	int incoming; /* that socket's number in QEMU; -1: nothing was saved */
+	bool resumes; /* that state is its own, and the keeper makes it void */
 	bool waits; /* its guest does not run before somebody has loaded a snapshot */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */

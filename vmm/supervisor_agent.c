@@ -37,6 +37,7 @@ struct request {
 	struct request *next;
 	struct supervisor *s;
 	struct control_call *call; /* NULL: the supervisor's own */
+	supervisor_agent_fn done; /* of that; may be NULL */
 	unsigned client;
 	uint64_t deadline_usec;
 	bool again; /* its connection was found to be closed once */
@@ -86,7 +87,9 @@ static void pass_on(struct request *r, json_t *result)
 /* Answers whoever asked, and frees the request. */
 static void request_end(struct request *r, json_t *result, const struct error *err)
 {
-	if (!r->call) {
+	if (r->done) {
+		r->done(r->s, result, err);
+	} else if (!r->call) {
 		if (err)
 			log_info("vm '%s': guest agent: %s: %s", r->s->vm->name, r->command,
 				 err->text);
@@ -462,6 +465,21 @@ void supervisor_agent_runs(struct supervisor *s)
 		CLOCK_TIMEOUT_MS);
 	if (r)
 		add_request(s, r);
+}
+
+void supervisor_agent_ask(struct supervisor *s, const char *command, json_t *args,
+			  uint64_t timeout_ms, supervisor_agent_fn done)
+{
+	struct request *r = args ? new_request(s, command, args, timeout_ms) : NULL;
+	struct error err = ERROR_INIT;
+
+	if (r) {
+		r->done = done;
+		add_request(s, r);
+		return;
+	}
+	(void)error_oom(&err);
+	done(s, NULL, &err);
 }
 
 struct supervisor_agent *supervisor_agent_new(void)

@@ -75,6 +75,12 @@ static void cmd_reload(struct supervisor *s, struct control_call *call, json_t *
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RELOAD}, NULL);
 }
 
+static void cmd_copy(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	(void)args;
+	supervisor_copy_command(s, call);
+}
+
 static const struct command_argument shutdown_arguments[] = {
 	{"timeout-ms", COMMAND_INT, .optional = true},
 	{"force", COMMAND_BOOL, .optional = true},
@@ -97,6 +103,7 @@ static const struct {
 	{{"hv-shutdown", shutdown_arguments}, cmd_shutdown},
 	{{"hv-kill"}, cmd_kill},
 	{{"hv-reload"}, cmd_reload},
+	{{"hv-copy"}, cmd_copy},
 	{{"hv-agent", agent_arguments, .returns_value = true}, supervisor_agent_command},
 };
 
@@ -150,6 +157,7 @@ static void on_gone(unsigned client, void *arg)
 {
 	supervisor_withdraw(arg, client);
 	supervisor_agent_client_gone(arg, client);
+	supervisor_copy_client_gone(arg, client);
 }
 
 const struct control_handlers supervisor_commands = {

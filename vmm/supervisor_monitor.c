@@ -86,6 +86,7 @@ static void on_event(const char *name, json_t *message, void *arg)
 		supervisor_agent_stands(s);
 	} else if (str_eq(name, "RESUME")) {
 		supervisor_event(s, VM_EVENT_RUNS);
+		supervisor_copy_runs(s);
 		supervisor_agent_runs(s);
 	} else if (str_eq(name, "SHUTDOWN")) {
 		s->ends = true;
@@ -95,7 +96,8 @@ static void on_event(const char *name, json_t *message, void *arg)
 		    str_eq(json_string_value(json_object_get(data, "action")) ?: "", "stop"))
 			wait_for_space(s);
 	} else if (str_eq(name, "MIGRATION")) {
-		supervisor_migration(s, json_get_string(data, "status") ?: "");
+		supervisor_incoming_event(s, json_get_string(data, "status") ?: "");
+		supervisor_copy_event(s, json_get_string(data, "status") ?: "");
 	} else if (str_eq(name, "VSERPORT_CHANGE")) {
 		const char *id = json_get_string(data, "id");
 
@@ -103,6 +105,7 @@ static void on_event(const char *name, json_t *message, void *arg)
 			s->agent_open = json_is_true(json_object_get(data, "open"));
 			supervisor_tell_state(s);
 			supervisor_agent_port(s);
+			supervisor_fork_tell(s);
 		}
 	}
 }
@@ -203,21 +206,23 @@ static void let_wait(struct supervisor *s)
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 }
 
-void supervisor_sealed(struct supervisor *s)
+void supervisor_run(struct supervisor *s)
 {
 	struct error err = ERROR_INIT;
 
-	if (s->start->waits) {
-		let_wait(s);
-		return;
-	}
-	if (s->start->incoming >= 0 && !s->resumed) {
-		supervisor_resume(s);
-		return;
-	}
 	if (s->qmp && qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
 				      &err) < 0)
 		supervisor_fail(s, &err);
+}
+
+void supervisor_sealed(struct supervisor *s)
+{
+	if (s->start->incoming)
+		supervisor_take_in(s);
+	else if (s->start->waits)
+		let_wait(s);
+	else
+		supervisor_run(s);
 }
 
 /* Whether the agent's port is open: its event was told to somebody else. */
@@ -236,6 +241,14 @@ static void on_chardevs(json_t *result, const char *class, const struct error *e
 			s->agent_open = json_is_true(json_object_get(chardev, "frontend-open"));
 	}
 	supervisor_tell_state(s);
+	supervisor_fork_tell(s);
+}
+
+void supervisor_query_agent(struct supervisor *s)
+{
+	if (s->qmp)
+		(void)qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS,
+				      on_chardevs, s, NULL);
 }
 
 static void on_state(json_t *result, const char *class, const struct error *err, void *arg)
@@ -271,8 +284,7 @@ void supervisor_query_state(struct supervisor *s)
 /* What its last supervisor knew and we do not. */
 static void ask_adopted(struct supervisor *s)
 {
-	(void)qmp_client_call(s->qmp, "query-chardev", NULL, NULL, 0, FIRST_ANSWER_MS, on_chardevs,
-			      s, NULL);
+	supervisor_query_agent(s);
 	supervisor_query_state(s);
 	/* Nobody waits for a QEMU that may be slow, or hang: its guest is up. */
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);

@@ -3,7 +3,8 @@
  * The supervisor's own state, shared by its parts: supervisor.c (its life and what
  * the keeper says), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
  * clients' side), supervisor_forward.c (from the one to the other), supervisor_stop.c
- * (orderly shutdown), supervisor_agent.c (the guest's agent).
+ * (orderly shutdown), supervisor_agent.c (the guest's agent), supervisor_fork.c (a guest that
+ * goes on from another's state), supervisor_copy.c (a state that is copied).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
 #define HV_VMM_SUPERVISOR_PRIVATE_H
@@ -40,6 +41,16 @@ struct supervisor {
 
 	struct qmp_client *qmp;
 	unsigned reconnects;
+	struct {
+		bool is_untold; /* the guest takes itself for the other one */
+		json_int_t pid; /* in the guest, of what tells it */
+		unsigned asks;
+		sd_event_source *timer;
+	} fork;
+	unsigned copier; /* the client that copies its state, plus one; 0: none */
+	bool copying; /* that has QEMU migrate */
+	bool copy_left; /* by a client that has gone: to be cleaned up */
+	unsigned copy_tries;
 	bool agent_open; /* the guest's agent has its port open */
 	struct supervisor_agent *agent;
 	struct control_server *control;
@@ -49,8 +60,8 @@ struct supervisor {
 	struct last_words qemu_words, swtpm_words;
 	sd_event_source *space_timer;
 
-	/* A resume (supervisor_resume.c). */
-	sd_event_source *pump_source;
+	/* A guest that goes on (supervisor_incoming.c). */
+	bool comes_in; /* what the guest goes on from is on its way */
 	bool resumed; /* QEMU has taken the state in */
 
 	/* The end. */
@@ -78,13 +89,25 @@ json_t *supervisor_status(struct supervisor *s); /* the status object as it is n
 /* supervisor_monitor.c */
 int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err); /* takes fd */
 void supervisor_boot(struct supervisor *s); /* asks QEMU who it is */
-void supervisor_sealed(struct supervisor *s); /* lets the guest run */
+void supervisor_sealed(struct supervisor *s); /* lets the guest run, or go on */
+void supervisor_run(struct supervisor *s); /* cont */
+void supervisor_query_agent(struct supervisor *s); /* whether the agent's port is open */
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 
-/* supervisor_resume.c */
-void supervisor_resume(struct supervisor *s); /* brings the saved state in */
-void supervisor_migration(struct supervisor *s, const char *status); /* QEMU's event */
+/* supervisor_incoming.c: a guest that does not boot */
+void supervisor_take_in(struct supervisor *s); /* what it goes on from */
+void supervisor_incoming_event(struct supervisor *s, const char *status); /* MIGRATION */
 void supervisor_may_run(struct supervisor *s); /* what was saved is used up */
+
+/* supervisor_fork.c */
+void supervisor_fork_arrived(struct supervisor *s); /* the other guest's state is in */
+void supervisor_fork_tell(struct supervisor *s); /* agent_open may have changed */
+
+/* supervisor_copy.c */
+void supervisor_copy_command(struct supervisor *s, struct control_call *call); /* hv-copy */
+void supervisor_copy_client_gone(struct supervisor *s, unsigned client);
+void supervisor_copy_event(struct supervisor *s, const char *status); /* MIGRATION */
+void supervisor_copy_runs(struct supervisor *s); /* RESUME */
 
 /* supervisor_forward.c: what goes to QEMU */
 void supervisor_forward(struct supervisor *s, struct control_call *call, const char *name,
@@ -117,6 +140,11 @@ void supervisor_agent_shutdown(struct supervisor *s, agent_failed_fn failed);
 /* The agent's socket, from the keeper; fd -1: why not. Takes fd. */
 void supervisor_agent_connected(struct supervisor *s, int fd, const char *why);
 void supervisor_agent_port(struct supervisor *s); /* agent_open has changed */
+/* A question of the supervisor's own; done is called once. args is stolen; NULL: out of
+ * memory. */
+typedef void (*supervisor_agent_fn)(struct supervisor *s, json_t *result, const struct error *err);
+void supervisor_agent_ask(struct supervisor *s, const char *command, json_t *args,
+			  uint64_t timeout_ms, supervisor_agent_fn done);
 /* The guest stands, and runs again: its clock is set where that took long. */
 void supervisor_agent_stands(struct supervisor *s);
 void supervisor_agent_runs(struct supervisor *s);

@@ -60,7 +60,6 @@ static void machine_init(struct machine *m, const char *name)
 				.code = -1,
 				.vars = -1,
 				.vsock = -1,
-				.incoming = -1,
 			},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(m->nics); i++)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/prepare_private.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+
+enum { TICK_USEC = 250 * 1000 };
+
+struct pending {
+	bool done;
+	json_t *result;
+	struct error outcome;
+};
+
+static uint64_t time_of(json_t *message)
+{
+	json_t *stamp = json_object_get(message, "timestamp");
+
+	return (uint64_t)json_integer_value(json_object_get(stamp, "seconds")) * 1000000 +
+	       (uint64_t)json_integer_value(json_object_get(stamp, "microseconds"));
+}
+
+static void on_event(const char *name, json_t *message, void *arg)
+{
+	struct line *l = arg;
+	const char *status = json_get_string(json_object_get(message, "data"), "status");
+
+	if (str_eq(name, "MIGRATION") && status) {
+		(void)str_format(l->migration, sizeof(l->migration), "%s", status);
+	} else if (str_eq(name, "STOP")) {
+		l->stands = true;
+		l->stop_usec = time_of(message);
+	} else if (str_eq(name, "RESUME")) {
+		l->stands = false;
+		l->resume_usec = time_of(message);
+	}
+}
+
+static void on_closed(const struct error *why, void *arg)
+{
+	struct line *l = arg;
+
+	l->closed = *why;
+}
+
+int line_open(struct line *l, sd_event *event, const char *who, int fd, struct error *err)
+{
+	const struct qmp_handlers handlers = {.event = on_event, .closed = on_closed, .arg = l};
+
+	*l = (struct line){.event = event, .who = who};
+	return qmp_client_new(event, fd, &handlers, &l->client, err);
+}
+
+void line_close(struct line *l)
+{
+	qmp_client_free(steal_ptr(&l->client));
+}
+
+static void on_reply(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct pending *p = arg;
+
+	(void)class;
+	p->done = true;
+	p->outcome = err ? *err : (struct error)ERROR_INIT;
+	p->result = json_incref(result);
+}
+
+int line_turn(struct line *l, uint64_t usec, struct error *err)
+{
+	int rc;
+
+	if (l->closed.code) {
+		*err = l->closed;
+		return error_wrap(err, -err->code, "%s", l->who);
+	}
+	rc = sd_event_run(l->event, usec);
+	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
+}
+
+static int call(struct line *l, const char *command, json_t *args, const int *fds, size_t n_fds,
+		json_t **ret_result, struct error *err)
+{
+	struct pending p = {.done = false};
+	int rc;
+
+	if (!l->client) {
+		json_decref(args);
+		return error_set(err, ENOTCONN, "%s is not connected", l->who);
+	}
+	rc = qmp_client_call(l->client, command, args, fds, n_fds, 0, on_reply, &p, err);
+	/* Every call is completed, by the end of the connection at the latest. */
+	while (rc == 0 && !p.done) {
+		rc = sd_event_run(l->event, UINT64_MAX);
+		rc = rc < 0 ? error_errno(err, -rc, "event loop") : 0;
+	}
+	if (rc == 0 && p.outcome.code) {
+		*err = p.outcome;
+		rc = error_wrap(err, -err->code, "%s: %s", l->who, command);
+	}
+	if (rc == 0 && ret_result)
+		*ret_result = p.result;
+	else
+		json_decref(p.result);
+	return rc;
+}
+
+int line_call(struct line *l, const char *command, json_t *args, json_t **ret_result,
+	      struct error *err)
+{
+	return call(l, command, args, NULL, 0, ret_result, err);
+}
+
+int line_call_fd(struct line *l, const char *command, json_t *args, int fd, struct error *err)
+{
+	return call(l, command, args, &fd, 1, NULL, err);
+}
+
+static int fail(struct line *l, struct error *err)
+{
+	cleanup_json json_t *info = NULL;
+	const char *why = NULL;
+
+	if (line_call(l, "query-migrate", NULL, &info, NULL) == 0)
+		why = json_get_string(info, "error-desc");
+	return error_set(err, EIO, "%s: copying its state %s%s%s", l->who, l->migration,
+			 why ? ": " : "", why ?: "");
+}
+
+int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
+			 struct error *err)
+{
+	while (!str_eq(l->migration, status)) {
+		int rc;
+
+		if (str_eq(l->migration, "failed") || str_eq(l->migration, "cancelled"))
+			return fail(l, err);
+		/* An event may come with what tick asks. */
+		rc = line_turn(l, tick ? TICK_USEC : UINT64_MAX, err);
+		if (rc < 0)
+			return rc;
+		if (tick && !str_eq(l->migration, status))
+			tick(arg);
+	}
+	return 0;
+}
+
+int line_set_capabilities(struct line *l, const char *const names[], bool on, struct error *err)
+{
+	json_t *list = json_array();
+
+	for (; *names; names++)
+		(void)json_array_append_new(
+			list, json_pack("{s:s s:b}", "capability", *names, "state", on));
+	return line_call(l, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
+			 NULL, err);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a state: prepare.c (from the beginning to the end), prepare_copy.c (the QEMU that
+ * receives it), prepare_line.c (talking to both). */
+#ifndef HV_VMM_PREPARE_PRIVATE_H
+#define HV_VMM_PREPARE_PRIVATE_H
+
+#include "base/error.h"
+#include "qmp/client.h"
+#include "vmm/last_words.h"
+#include "vmm/prepare.h"
+#include "vmm/resources.h"
+
+#include <systemd/sd-event.h>
+
+/* A QMP connection whose calls wait for their answers, and what its events told meanwhile. */
+struct line {
+	sd_event *event; /* borrowed */
+	struct qmp_client *client;
+	const char *who; /* for errors; static */
+	struct error closed; /* code 0: it is open */
+	char migration[32]; /* the last status of MIGRATION, "" before the first */
+	bool stands; /* between STOP and RESUME */
+	uint64_t stop_usec, resume_usec; /* as QEMU's clock has it; 0: not seen */
+};
+
+/* Takes over fd. */
+int line_open(struct line *l, sd_event *event, const char *who, int fd, struct error *err);
+void line_close(struct line *l);
+/* args is stolen. *ret_result (may be NULL) is the caller's. */
+int line_call(struct line *l, const char *command, json_t *args, json_t **ret_result,
+	      struct error *err);
+/* The same with a descriptor, which stays the caller's. */
+int line_call_fd(struct line *l, const char *command, json_t *args, int fd, struct error *err);
+/* The next event, for at most usec (UINT64_MAX: for ever). */
+int line_turn(struct line *l, uint64_t usec, struct error *err);
+/* Until the migration has that status; -EIO where it failed. tick (may be NULL) is called four
+ * times a second. */
+int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
+			 struct error *err);
+/* Capabilities of migration, switched on or off. */
+int line_set_capabilities(struct line *l, const char *const names[], bool on, struct error *err);
+
+/* The QEMU that receives the state: a machine of the same shape without a life. */
+struct copy {
+	struct spec_vm vm; /* the source's, under another name */
+	char name[80];
+	char qemu_version[64];
+	struct resources res;
+	struct line line;
+	struct last_words words;
+};
+
+/* dirfd: the state's folder, where it gets its memory and its other files. */
+int copy_start(struct copy *c, const struct prepare_options *o, sd_event *event, int dirfd,
+	       struct error *err);
+void copy_end(struct copy *c);
+/* Writes all but the memory to fd. */
+int copy_write_device(struct copy *c, int fd, struct error *err);
+/* Adds what QEMU said last where it is gone. */
+int copy_explain(struct copy *c, int rc, struct error *err);
+
+#endif

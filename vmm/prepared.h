@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Prepared states: a machine as it was at one moment, kept for machines that begin there. Each
+ * is a folder STATE/states/NAME:
+ *
+ *   memory      the guest's memory; every fork maps it copy-on-write, nobody writes to it
+ *   device      QEMU's own stream of all the rest: devices, processors, TPM, flash
+ *   state.json  of what machine it is; the state is there when this file is, and not before
+ *
+ * One whose name begins with a dot is being made, or belongs to a fork under way.
+ */
+#ifndef HV_VMM_PREPARED_H
+#define HV_VMM_PREPARED_H
+
+#include "base/mac.h"
+#include "base/paths.h"
+#include "lab/spec.h"
+#include "vmm/hardware.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct error;
+struct vm_pins;
+
+#define PREPARED_MEMORY "memory"
+#define PREPARED_DEVICE "device"
+#define PREPARED_STATE "state.json"
+
+#define PREPARED_LOCK "lock" /* held while it is being made, or used by a fork under way */
+
+/* One that was opened. */
+struct prepared {
+	char *name;
+	json_t *state; /* state.json */
+	int memory_fd, device_fd; /* both to be read only; -1: none */
+};
+
+#define PREPARED_INIT                            \
+	{                                        \
+		.memory_fd = -1, .device_fd = -1 \
+	}
+
+/* STATE/states; with make it is made. -ENOENT where it is not there. */
+int prepared_open_store(const struct paths *paths, bool make, int *ret_dirfd, struct error *err);
+
+/* Whether there is one of that name. */
+bool prepared_exists(const struct paths *paths, const char *name);
+
+/* -ENOENT names those that there are. */
+int prepared_open(const struct paths *paths, const char *name, struct prepared *ret_prepared,
+		  struct error *err);
+void prepared_close(struct prepared *p); /* accepts PREPARED_INIT */
+
+/* The states by name, each as its state.json with "name" and "bytes" (of memory and device on the
+ * disk). What was left half made is removed on the way. A new reference. */
+int prepared_list(const struct paths *paths, json_t **ret_list, struct error *err);
+
+/* -ENOENT as with prepared_open(). Machines that run from it go on. */
+int prepared_remove(const struct paths *paths, const char *name, struct error *err);
+
+/*
+ * The state that a machine is to begin with: what was asked for by hv fork, or its
+ * template-state:, where it has not begun a life of its own. NULL: none, it boots. Borrowed.
+ */
+const char *prepared_choose(const struct spec_vm *vm, const struct vm_pins *pins);
+
+/* Whether the machine keeps something from one life to the next: what a fork would belie. */
+bool prepared_is_lasting(const struct spec_vm *vm);
+
+/* Places of devices, machine type and CPU model as the state has them, for a machine that has
+ * none of its own yet. */
+int prepared_pin(const struct prepared *p, const struct spec_vm *vm, struct vm_pins *pins,
+		 struct error *err);
+
+/* A machine as its guest sees it, but for names and addresses: lines of QEMU's command line, as
+ * an array of strings. A new reference; NULL: out of memory. */
+json_t *prepared_shape(const struct spec_vm *vm, const struct hardware *hw, bool kvm, bool smm);
+
+/* The MACs of the NICs of the machine that it is of, as many as vm has; the caller frees them. */
+int prepared_macs(const struct prepared *p, const struct spec_vm *vm,
+		  uint8_t (**ret_macs)[MAC_BYTES], struct error *err);
+
+/* -EINVAL where the state is of a machine of another shape; says in what. */
+int prepared_check(const struct prepared *p, const struct spec_vm *vm, const struct hardware *hw,
+		   bool kvm, bool smm, struct error *err);
+
+/* The contents of state.json. */
+json_t *prepared_describe(const struct spec_vm *vm, const struct hardware *hw, bool kvm, bool smm,
+			  const char *qemu_version, const char *note);
+
+#endif
