@@ -221,6 +221,8 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 	if (rc == 0)
 		rc = restore_prepare(r, err);
 	if (rc == 0)
+		rc = resources_files_feed(r, err);
+	if (rc == 0)
 		rc = qemu_start(r, err);
 	if (rc == 0)
 		rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);

@@ -172,7 +172,7 @@ static int connect_tpm(struct resources *r, struct error *err)
 }
 
 /* Bytes that do not fit are fed when QEMU has read (vmm/keeper_feed.c). */
-static int connect_state(struct resources *r, struct error *err)
+int resources_files_feed(struct resources *r, struct error *err)
 {
 	int pair[2], rc;
 
@@ -227,8 +227,6 @@ int resources_files_open(struct resources *r, struct error *err)
 		rc = open_console_log(r, err);
 	if (rc == 0)
 		rc = connect_tpm(r, err);
-	if (rc == 0)
-		rc = connect_state(r, err);
 	if (rc == 0)
 		rc = open_vsock(r, err);
 	if (rc == 0)

@@ -14,6 +14,9 @@ void resources_files_init(struct resources *r);
  * resources_files_close(). */
 int resources_files_open(struct resources *r, struct error *err);
 
+/* Where there is a file that the guest goes on from: the socket by which QEMU takes it in. */
+int resources_files_feed(struct resources *r, struct error *err);
+
 /* Closes what is open; the arrays stay. */
 void resources_files_close(struct resources *r);
 void resources_files_free(struct resources *r);
