@@ -6,6 +6,7 @@
  *
  *   STATE/vm/NAME/   state.json  nvram.qcow2  tpm/  console.log  supervisor.log
  *   STATE/states/NAME/   memory  device  state.json
+ *                    shape.json  snapshots/  saved.json  saved.memory
  *   STATE/net/NAME/  leases  supervisor.log
  *   STATE/machines/  NAME.yaml of each machine that hvup made itself
  *   RUN/vm/NAME/     lock  status.json  qmp  console  monitor  serial  agent

@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Header, refcount table and one refcount block have a cluster each. */
-enum { CLUSTER_BITS = 18, CLUSTER_BYTES = 1 << CLUSTER_BITS, CLUSTERS_USED = 3 };
+/* Header, refcount table and one refcount block have a cluster each. QEMU writes what it saves in
+ * pieces of some 32 KiB and fills up each cluster that one begins with zeroes: larger ones would be
+ * written nearly twice. */
+enum { CLUSTER_BITS = 14, CLUSTER_BYTES = 1 << CLUSTER_BITS, CLUSTERS_USED = 3 };
 
 /* Where in the header a field is, and how long it is. */
 static const struct {

@@ -6,8 +6,7 @@
 
 struct error;
 
-/* Makes an image of no size out of an empty file. Its clusters are large, for it takes a
- * stream. Nothing is synced. */
+/* Makes an image of no size out of an empty file. Nothing is synced. */
 int disk_write_empty(int fd, struct error *err);
 
 #endif

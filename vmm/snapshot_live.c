@@ -211,8 +211,7 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 	rc = run_job(w, "snapshot-save", r->tag, r, true, err);
 	fault_point("snapshot job done");
 	unplug_memory(w);
-	/* All of its space counts before it is said to be there. */
-	if (rc == 0 && fsync(fd) < 0)
+	if (rc == 0 && fdatasync(fd) < 0)
 		rc = error_errno(err, errno, "fsync the memory");
 	if (rc == 0)
 		rc = measure_memory(fd, r->tag, &r->memory_bytes, err);

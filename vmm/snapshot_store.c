@@ -51,15 +51,18 @@ static int sync_folder(int dirfd, struct error *err)
 	return fsync(dirfd) < 0 ? error_errno(err, errno, "fsync '" FOLDER "'") : 0;
 }
 
-static int write_tag(struct snapshot_store *s, const char *name, const char *tag, char **kept,
-		     struct error *err)
+/* Durable or not: after a crash it is the old one or the new one in any case. */
+static int write_tag(struct snapshot_store *s, const char *name, const char *tag, bool durable,
+		     char **kept, struct error *err)
 {
+	int (*write)(int, const char *, const void *, size_t, mode_t, struct error *) =
+		durable ? file_write_atomic : file_write_volatile;
 	cleanup_free char *copy = tag ? strdup(tag) : NULL, *line = NULL;
 	int rc;
 
 	if (tag) {
 		line = str_printf("%s\n", tag);
-		rc = copy && line ? file_write_atomic(s->dirfd, name, line, strlen(line), 0644, err)
+		rc = copy && line ? write(s->dirfd, name, line, strlen(line), 0644, err)
 				  : error_oom(err);
 	} else {
 		rc = unlinkat(s->dirfd, name, 0) < 0 && errno != ENOENT
@@ -75,12 +78,12 @@ static int write_tag(struct snapshot_store *s, const char *name, const char *tag
 
 int snapshot_store_set_current(struct snapshot_store *s, const char *tag, struct error *err)
 {
-	return write_tag(s, CURRENT, tag, &s->current, err);
+	return write_tag(s, CURRENT, tag, false, &s->current, err);
 }
 
 int snapshot_store_set_loading(struct snapshot_store *s, const char *tag, struct error *err)
 {
-	return write_tag(s, LOADING, tag, &s->loading, err);
+	return write_tag(s, LOADING, tag, true, &s->loading, err);
 }
 
 /* Takes *r over. */

@@ -10,7 +10,8 @@
  *                memory may not fit together
  *   lock         held by whoever changes any of it
  *
- * What is written is on the disk when a function returns.
+ * What is written is on the disk when a function returns, but for `current`, which nothing
+ * depends on.
  */
 #ifndef HV_VMM_SNAPSHOT_STORE_H
 #define HV_VMM_SNAPSHOT_STORE_H

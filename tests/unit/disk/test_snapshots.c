@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CLUSTER = 1 << 18 };
+enum { CLUSTER = 1 << 14 };
 
 struct table {
 	uint8_t buf[8192];
