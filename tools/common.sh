@@ -10,7 +10,7 @@ run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.
 test_packages=(clang clang-format clang-tidy cppcheck expect file iproute2 iputils-ping jq libclang-rt-dev
 	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat systemd-container
-	tmux util-linux)
+	tmux util-linux xfsprogs)
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die()
