@@ -126,11 +126,9 @@ static int ls(struct cli *cli)
 	size_t i;
 	int rc = prepared_list(&cli->paths, &list, &cli->err);
 
-	/* How a machine looks from inside QEMU is nobody's to read. */
+	/* For hvup itself. */
 	json_array_foreach (list, i, state) {
 		(void)json_object_del(state, "shape");
-		(void)json_object_del(state, "places");
-		(void)json_object_del(state, "macs");
 		(void)json_object_del(state, "version");
 	}
 	return rc < 0 ? rc : cli_show(cli, list, cli->values[OPT_JSON] != NULL, print);

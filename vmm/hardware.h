@@ -56,7 +56,7 @@ int hardware_assign(const struct spec_vm *vm, bool kvm, struct vm_pins *pins,
 		    struct hardware *ret_hw, struct error *err);
 
 /* Gives devices that have no pin yet the places of another machine's, which stand in its order:
- * arrays of numbers, as in state.json of vmm/prepared.h. What is none there, or out of its bus's
+ * arrays of numbers. What is none there, or out of its bus's
  * range, takes a place as ever. */
 int hardware_pin_places(const struct spec_vm *vm, json_t *disks, json_t *cdroms, json_t *nics,
 			struct vm_pins *pins, struct error *err);

@@ -22,6 +22,7 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
+#include "vmm/shape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -199,8 +200,15 @@ static int write_files(struct making *m, struct error *err)
 	rc = copy_explain(&m->copy, copy_write_device(&m->copy, fd, err), err);
 	if (rc < 0)
 		return rc;
-	state = prepared_describe(m->o->vm, &r->hw, r->kvm, r->firmware.smm, m->copy.qemu_version,
-				  m->o->note);
+	state = prepared_describe(
+		&(struct shape_facts){
+			.vm = m->o->vm,
+			.hw = &r->hw,
+			.kvm = r->kvm,
+			.smm = r->firmware.smm,
+			.vsock = m->o->vm->vsock_cid != 0,
+		},
+		m->copy.qemu_version, m->o->note);
 	text = state ? json_dumps(state, JSON_INDENT(1)) : NULL;
 	if (!text)
 		return error_oom(err);

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 struct error;
+struct shape_facts;
 struct vm_pins;
 
 #define PREPARED_MEMORY "memory"
@@ -73,20 +74,16 @@ bool prepared_is_lasting(const struct spec_vm *vm);
 int prepared_pin(const struct prepared *p, const struct spec_vm *vm, struct vm_pins *pins,
 		 struct error *err);
 
-/* A machine as its guest sees it, but for names and addresses: lines of QEMU's command line, as
- * an array of strings. A new reference; NULL: out of memory. */
-json_t *prepared_shape(const struct spec_vm *vm, const struct hardware *hw, bool kvm, bool smm);
-
 /* The MACs of the NICs of the machine that it is of, as many as vm has; the caller frees them. */
 int prepared_macs(const struct prepared *p, const struct spec_vm *vm,
 		  uint8_t (**ret_macs)[MAC_BYTES], struct error *err);
 
-/* -EINVAL where the state is of a machine of another shape; says in what. */
-int prepared_check(const struct prepared *p, const struct spec_vm *vm, const struct hardware *hw,
-		   bool kvm, bool smm, struct error *err);
+/* -EINVAL where the state is of a machine of another shape, names and addresses left aside; says
+ * in what. */
+int prepared_check(const struct prepared *p, const struct shape_facts *facts, struct error *err);
 
 /* The contents of state.json. */
-json_t *prepared_describe(const struct spec_vm *vm, const struct hardware *hw, bool kvm, bool smm,
-			  const char *qemu_version, const char *note);
+json_t *prepared_describe(const struct shape_facts *facts, const char *qemu_version,
+			  const char *note);
 
 #endif

@@ -22,6 +22,7 @@
 #include "vmm/qemu_start.h"
 #include "vmm/resources_files.h"
 #include "vmm/restore.h"
+#include "vmm/shape.h"
 #include "vmm/template.h"
 
 #include <errno.h>
@@ -294,7 +295,8 @@ static int prepare_state(struct resources *r, struct error *err)
 	const char *name = prepared_choose(r->vm, &r->pins);
 	int rc;
 
-	if (!name)
+	/* What it saved, and a snapshot, are states of their own. */
+	if (!name || r->loading || r->resumes)
 		return 0;
 	rc = prepared_open(r->paths, name, &r->prepared, err);
 	if (rc == 0)
@@ -304,6 +306,21 @@ static int prepare_state(struct resources *r, struct error *err)
 	if (rc == 0)
 		r->source_fd = steal_fd(&r->prepared.device_fd);
 	return rc;
+}
+
+static int check_state(struct resources *r, struct error *err)
+{
+	int rc = prepared_check(&r->prepared,
+				&(struct shape_facts){
+					.vm = r->vm,
+					.hw = &r->hw,
+					.kvm = r->kvm,
+					.smm = r->firmware.smm,
+					.vsock = r->vm->vsock_cid != 0,
+				},
+				err);
+
+	return rc < 0 ? rc : prepared_macs(&r->prepared, r->vm, &r->first_macs, err);
 }
 
 /* All that can be known to fail is found here, before anything is touched. */
@@ -331,9 +348,7 @@ static int prepare(struct resources *r, struct error *err)
 	if (rc == 0)
 		rc = inspect_firmware(r->vm, r->hw.machine, &r->firmware, err);
 	if (rc == 0 && r->prepared.name)
-		rc = prepared_check(&r->prepared, r->vm, &r->hw, r->kvm, r->firmware.smm, err);
-	if (rc == 0 && r->prepared.name)
-		rc = prepared_macs(&r->prepared, r->vm, &r->first_macs, err);
+		rc = check_state(r, err);
 	if (rc == 0)
 		rc = check_tpm(r, err);
 	if (rc == 0)
