@@ -212,6 +212,22 @@ static void check_disk_pair(const struct spec_vm *vm, const struct spec_disk *di
 		      disk->name, other_vm->name);
 }
 
+static void check_vnc(const struct spec_vm *vm, struct lab_faults *faults)
+{
+	const struct spec_vnc *vnc = &vm->vnc;
+
+	if (!vnc->address)
+		return;
+	if (vm->display == SPEC_DISPLAY_NONE)
+		lab_fault_add(faults, &vnc->where,
+			      "vm '%s': vnc: it has no screen; give it one by display:", vm->name);
+	if (!vnc->password.name && !spec_vnc_is_local(vnc))
+		lab_fault_add(faults, &vnc->where,
+			      "vm '%s': vnc: '%s' is reached from elsewhere; without a "
+			      "password-credential: only this host's own 127.0.0.1 or ::1 is taken",
+			      vm->name, vnc->address);
+}
+
 /* What vm has against itself (other == vm: earlier entries only) or another. */
 static void check_pair(const struct spec_vm *vm, const struct spec_vm *other,
 		       struct lab_faults *faults)
@@ -234,6 +250,11 @@ static void check_pair(const struct spec_vm *vm, const struct spec_vm *other,
 			      "vm '%s': vsock: context id %u is that of vm '%s' too; give one of "
 			      "them another",
 			      vm->name, vm->vsock_cid, other->name);
+	if (vm->vnc.address && other->vnc.address && vm->vnc.port == other->vnc.port &&
+	    str_eq(vm->vnc.address, other->vnc.address))
+		lab_fault_add(faults, &vm->vnc.where,
+			      "vm '%s': vnc: port %u is that of vm '%s' too", vm->name,
+			      vm->vnc.port, other->name);
 	if (strcasecmp(vm->name, other->name) == 0)
 		lab_fault_add(faults, &vm->where,
 			      "vm '%s': its name differs from '%s' in case only; host names do not",
@@ -249,6 +270,7 @@ void lab_check(const struct lab *lab, struct lab_faults *faults)
 		check_boot(vm, faults);
 		check_places(vm, faults);
 		check_limits(vm, faults);
+		check_vnc(vm, faults);
 		for (size_t j = 0; j < vm->n_nics; j++)
 			check_nic(vm, &vm->nics[j], faults);
 		for (size_t j = 0; j <= i; j++)

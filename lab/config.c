@@ -226,6 +226,7 @@ static void vm_clear(struct spec_vm *vm)
 	lab_after_free(vm);
 	lab_credentials_free(vm);
 	lab_oem_strings_free(vm);
+	lab_vnc_free(vm);
 	free(vm->name);
 	free(vm->profile);
 	free(vm->like);

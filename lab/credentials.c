@@ -10,16 +10,19 @@
 /* As many as the tables and the jail have room for, with a margin. */
 enum { CREDENTIALS_MAX = 32, STRINGS_MAX = 32, STRING_BYTES_MAX = 1024 };
 
+void lab_credential_free(struct spec_credential *credential)
+{
+	free(credential->name);
+	free(credential->file);
+	free(credential->encrypted);
+	str_free_secret(credential->text);
+	*credential = (struct spec_credential){0};
+}
+
 void lab_credentials_free(struct spec_vm *vm)
 {
-	for (size_t i = 0; i < vm->n_credentials; i++) {
-		struct spec_credential *credential = &vm->credentials[i];
-
-		free(credential->name);
-		free(credential->file);
-		free(credential->encrypted);
-		str_free_secret(credential->text);
-	}
+	for (size_t i = 0; i < vm->n_credentials; i++)
+		lab_credential_free(&vm->credentials[i]);
 	free(vm->credentials);
 	vm->credentials = NULL;
 	vm->n_credentials = 0;
@@ -47,8 +50,8 @@ static bool is_credential_name(const char *name)
 }
 
 /* Faults here never quote a value: it may be the secret itself. */
-static void decode_credential(struct lab_decoder *d, const struct lab_node *key,
-			      const struct lab_node *entry, struct spec_credential *credential)
+void lab_decode_credential(struct lab_decoder *d, const struct lab_node *key,
+			   const struct lab_node *entry, struct spec_credential *credential)
 {
 	static const struct {
 		const char *key;
@@ -106,7 +109,7 @@ void lab_decode_credentials(struct lab_decoder *d, const struct lab_schema_row *
 	lab_credentials_free(vm);
 	vm->credentials = calloc(value->n + 1, sizeof(*vm->credentials));
 	for (; vm->credentials && vm->n_credentials < value->n; vm->n_credentials++)
-		decode_credential(d, value->keys[vm->n_credentials],
+		lab_decode_credential(d, value->keys[vm->n_credentials],
 				  value->items[vm->n_credentials],
 				  &vm->credentials[vm->n_credentials]);
 	d->failed = d->failed || !vm->credentials;

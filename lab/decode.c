@@ -76,6 +76,8 @@ void lab_decode_map(struct lab_decoder *d, enum lab_section section, const struc
 					  (struct spec_limits *)((char *)into + row->offset));
 		else if (row->type == LAB_TYPE_CREDENTIALS)
 			lab_decode_credentials(d, row, map->items[i], into);
+		else if (row->type >= LAB_TYPE_VNC)
+			lab_decode_vnc(d, row, map->items[i], into);
 		else if (row->type == LAB_TYPE_STRINGS)
 			lab_decode_strings(d, row, map->items[i], into);
 		else if (row->type >= LAB_TYPE_DISKS)

@@ -47,6 +47,14 @@ void lab_decode_credentials(struct lab_decoder *d, const struct lab_schema_row *
 void lab_decode_strings(struct lab_decoder *d, const struct lab_schema_row *row,
 			const struct lab_node *value, struct spec_vm *vm);
 
+/* One of them: its name, and where its value comes from. */
+void lab_decode_credential(struct lab_decoder *d, const struct lab_node *key,
+			   const struct lab_node *entry, struct spec_credential *credential);
+
+/* lab/vnc.c: vnc of a VM, and the keys of its section. */
+void lab_decode_vnc(struct lab_decoder *d, const struct lab_schema_row *row,
+		    const struct lab_node *value, struct spec_vm *vm);
+
 /* lab/limits.c: the limits of a VM, over none: a profile's are replaced. */
 void lab_decode_limits(struct lab_decoder *d, const struct lab_schema_row *row,
 		       const struct lab_node *value, struct spec_limits *limits);
@@ -58,5 +66,7 @@ void lab_nics_free(struct spec_vm *vm);
 void lab_after_free(struct spec_vm *vm);
 void lab_credentials_free(struct spec_vm *vm);
 void lab_oem_strings_free(struct spec_vm *vm);
+void lab_vnc_free(struct spec_vm *vm);
+void lab_credential_free(struct spec_credential *credential);
 
 #endif

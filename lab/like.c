@@ -70,6 +70,7 @@ void lab_like_detach(struct spec_vm *vm)
 		vm->nics[i].mac_given = false;
 		vm->nics[i].has_address = false;
 	}
+	lab_vnc_free(vm);
 	if (vm->vsock == SPEC_VSOCK_CID)
 		vm->vsock = SPEC_VSOCK_AUTO;
 	vm->vsock_cid = 0;

@@ -15,6 +15,7 @@ static const char *const section_names[] = {
 	[LAB_SECTION_VM] = "vms",           [LAB_SECTION_DISK] = "disks",
 	[LAB_SECTION_CDROM] = "cdroms",     [LAB_SECTION_NIC] = "nics",
 	[LAB_SECTION_LIMITS] = "limits",    [LAB_SECTION_CREDENTIAL] = "credentials",
+	[LAB_SECTION_VNC] = "vnc",
 };
 static_assert(ARRAY_SIZE(section_names) == LAB_SECTION_COUNT, "a name each");
 
@@ -50,6 +51,9 @@ static const char *const type_names[] = {
 	[LAB_TYPE_AFTER] = "list of names",
 	[LAB_TYPE_CREDENTIALS] = "map",
 	[LAB_TYPE_STRINGS] = "list of text",
+	[LAB_TYPE_VNC] = "address:port or map",
+	[LAB_TYPE_ENDPOINT] = "address:port",
+	[LAB_TYPE_SECRET] = "map",
 };
 static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 
@@ -89,6 +93,11 @@ static_assert(ARRAY_SIZE(type_names) == LAB_TYPE_COUNT, "a name each");
 	{                                                                               \
 		LAB_SECTION_CREDENTIAL, k, t, offsetof(struct spec_credential, member), \
 			__VA_ARGS__                                                     \
+	}
+
+#define VNC(k, t, ...)                                \
+	{                                             \
+		LAB_SECTION_VNC, k, t, 0, __VA_ARGS__ \
 	}
 
 static const struct lab_schema_row rows[] = {
@@ -154,6 +163,10 @@ static const struct lab_schema_row rows[] = {
 	   .help = "Graphics adapter; `vga` is one that every system has a driver for."),
 	VM("tablet", LAB_TYPE_BOOL, tablet, .default_note = "true where there is a display",
 	   .help = "A USB tablet, so that the pointer follows."),
+	VM("vnc", LAB_TYPE_VNC, vnc, .default_note = "no TCP",
+	   .help = "Where the screen is reached by TCP, beside its unix socket: an address and a "
+		   "port, or a map with a password, without which only this host's own addresses "
+		   "are taken; `no` for none."),
 	VM("hyperv", LAB_TYPE_BOOL, hyperv, .default_text = "false",
 	   .help = "Hyper-V enlightenments for Windows, where KVM runs."),
 	VM("agent", LAB_TYPE_BOOL, agent, .default_text = "true",
@@ -248,6 +261,12 @@ static const struct lab_schema_row rows[] = {
 			   "got from systemd, or its `hv.NAME`."),
 	CREDENTIAL("encrypted", LAB_TYPE_PATH, encrypted,
 		   .help = "A file that `systemd-creds encrypt` made for this name and host."),
+
+	VNC("listen", LAB_TYPE_ENDPOINT, .required = true,
+	    .help = "Address and port, as in 127.0.0.1:5901 or [::1]:5901."),
+	VNC("password-credential", LAB_TYPE_SECRET, .default_note = "no password",
+	    .help = "Where the password comes from, which clients by TCP are asked for: a map like "
+		    "an entry of credentials, of the name `vnc-password`. VNC has at most 8 bytes."),
 };
 
 const struct lab_schema_row *lab_schema_rows(size_t *ret_n)

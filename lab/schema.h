@@ -21,6 +21,7 @@ enum lab_section {
 	LAB_SECTION_NIC, /* an entry of nics */
 	LAB_SECTION_LIMITS, /* limits of a VM */
 	LAB_SECTION_CREDENTIAL, /* an entry of credentials */
+	LAB_SECTION_VNC, /* vnc of a VM */
 	LAB_SECTION_COUNT
 };
 
@@ -56,6 +57,9 @@ enum lab_type {
 	LAB_TYPE_AFTER, /* a list of names of VMs */
 	LAB_TYPE_CREDENTIALS, /* a map of sections */
 	LAB_TYPE_STRINGS, /* a list of text */
+	LAB_TYPE_VNC, /* address:port, or one section */
+	LAB_TYPE_ENDPOINT, /* address:port */
+	LAB_TYPE_SECRET, /* one section of credentials */
 	LAB_TYPE_COUNT
 };
 

@@ -161,6 +161,16 @@ struct spec_credential {
 	enum spec_credential_from from;
 };
 
+/* What listens to TCP for clients of the screen. */
+#define SPEC_VNC_PASSWORD "vnc-password"
+struct spec_vnc {
+	struct spec_where where;
+	char *address; /* as inet_pton() reads it; NULL: nothing does */
+	uint16_t port;
+	struct spec_credential password; /* name NULL: none is asked for */
+};
+bool spec_vnc_is_local(const struct spec_vnc *vnc); /* its address, which is there */
+
 /* A machine that another one comes after. */
 struct spec_after {
 	struct spec_where where;
@@ -185,6 +195,7 @@ struct spec_vm {
 	char *kernel, *initrd, *cmdline; /* NULL: not direct boot */
 	enum spec_display display;
 	bool tablet; /* usb-tablet; default: true where there is a display */
+	struct spec_vnc vnc;
 	bool hyperv; /* enlightenments under KVM; default: false */
 	bool agent; /* virtio-serial channel for the guest agent; default: true */
 	bool autostart; /* default: false */

@@ -212,3 +212,16 @@ int adopt_end(const struct paths *paths, const char *vm, struct error *err)
 	rundir_remove(&run, paths, PATHS_VM, vm);
 	return 0;
 }
+
+bool adopt_await_supervisor(const struct rundir *run, int timeout_ms)
+{
+	cleanup_json json_t *status = rundir_own_status(run);
+	struct child supervisor = CHILD_INIT;
+	bool gone;
+
+	if (!status || adopt_find(json_object_get(status, "supervisor"), &supervisor) < 0)
+		return false;
+	gone = child_wait(&supervisor, timeout_ms, NULL, NULL) == 0;
+	close_fd(&supervisor.pidfd);
+	return gone;
+}

@@ -51,6 +51,10 @@ bool adopt_lives(json_t *described);
 /* The process so described, where it still lives; else -ESRCH. */
 int adopt_find(json_t *described, struct child *ret_child);
 
+/* Waits for the end of the supervisor that the run folder's status tells of: one that lost its
+ * keeper. true: there was one, and it has gone. */
+bool adopt_await_supervisor(const struct rundir *run, int timeout_ms);
+
 /* The same for one that is to be signalled or taken over: it bears the mark
  * (vmm/owner.h) or runs as one of the uids of vmm/uids.h, a list that NULL ends. What
  * does neither is told and left alone. */

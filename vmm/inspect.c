@@ -244,6 +244,8 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 		rc = check_file("initrd", vm->initrd, err);
 	for (size_t i = 0; rc == 0 && i < vm->n_credentials; i++)
 		rc = check_credential(&vm->credentials[i], err);
+	if (rc == 0 && vm->vnc.password.name)
+		rc = error_wrap_if(err, check_credential(&vm->vnc.password, err), "vnc");
 	if (rc == 0 && vm->vsock == SPEC_VSOCK_CID && !host->vsock)
 		rc = error_set(err, ENODEV,
 			       "vsock: %u, but /dev/vhost-vsock does not open (modprobe "

@@ -293,6 +293,7 @@ static int keep(struct keeper *k, struct error *err)
 			close_fd(&k->control_fd);
 			close_fd(&k->console_fd);
 			close_fd(&k->vnc_fd);
+			close_fd(&k->vnc_tcp_fd);
 			rundir_release(&k->run);
 			return KEEPER_AGAIN;
 		}
@@ -309,6 +310,7 @@ static int keep(struct keeper *k, struct error *err)
 	close_fd(&k->control_fd);
 	close_fd(&k->console_fd);
 	close_fd(&k->vnc_fd);
+	close_fd(&k->vnc_tcp_fd);
 	fault_point("sockets closed");
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
 	fault_point("run folder gone");
@@ -333,6 +335,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.control_fd = -1,
 		.console_fd = -1,
 		.vnc_fd = -1,
+		.vnc_tcp_fd = -1,
 		.supervisor = CHILD_INIT,
 		.saver = CHILD_INIT,
 		.supervisor_net_ns = -1,

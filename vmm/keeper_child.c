@@ -12,6 +12,7 @@
 #include "vmm/json.h"
 #include "vmm/owner.h"
 #include "vmm/supervisor.h"
+#include "vmm/tables.h"
 #include "vmm/unprivileged.h"
 
 #include <errno.h>
@@ -205,6 +206,7 @@ static int endow(struct keeper *k, int channel, struct endowment *e, struct erro
 	give(e, k->control_fd, SUPERVISOR_FD_CONTROL);
 	give(e, k->console_fd, SUPERVISOR_FD_CONSOLE);
 	give(e, k->vnc_fd, SUPERVISOR_FD_VNC);
+	give(e, k->vnc_tcp_fd, SUPERVISOR_FD_VNC_TCP);
 	give(e, r->qemu_stderr, SUPERVISOR_FD_QEMU_STDERR);
 	give(e, r->swtpm_stderr, SUPERVISOR_FD_SWTPM_STDERR);
 	if (r->qemu.pidfd < 0)
@@ -216,6 +218,27 @@ static int endow(struct keeper *k, int channel, struct endowment *e, struct erro
 	give(e, e->monitor, SUPERVISOR_FD_MONITOR);
 	give(e, e->serial, SUPERVISOR_FD_SERIAL);
 	return rc;
+}
+
+/* Read again for each supervisor, and kept by nobody. Where that fails, a guest that runs
+ * already goes on, and clients by TCP wait for the next one. */
+static int read_vnc_password(struct keeper *k, char *buf, struct error *err)
+{
+	const struct spec_vm *vm = k->options->vm;
+	struct error why = ERROR_INIT;
+	int rc = 0;
+
+	if (k->vnc_tcp_fd >= 0 && vm->vnc.password.name)
+		rc = tables_read_word(vm, &vm->vnc.password, buf, SUPERVISOR_VNC_PASSWORD_BYTES,
+				      &why);
+	if (rc == 0)
+		return 0;
+	if (!k->running_once) {
+		*err = why;
+		return error_wrap(err, rc, "vnc");
+	}
+	log_warning("vm '%s': vnc: %s", vm->name, why.text);
+	return 0;
 }
 
 static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
@@ -237,21 +260,27 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.log_bytes = console_log_size(k->res.state_dirfd),
 	};
 	struct owner owner;
+	int rc;
 
 	if (!user || !status)
 		return error_oom(err);
+	rc = read_vnc_password(k, start.vnc_password, err);
+	if (rc < 0)
+		return rc;
 	owner_of_vm(&owner, k->options->paths, k->options->vm->name);
-	return unprivileged_spawn(k->options->paths,
-				  &(struct unprivileged){
-					  .name = "supervisor",
-					  .owner = owner.text,
-					  .user = user,
-					  .fds = e->v,
-					  .n_fds = e->n,
-					  .main = supervisor_main,
-					  .arg = &start,
-				  },
-				  &k->supervisor, &k->supervisor_net_ns, err);
+	rc = unprivileged_spawn(k->options->paths,
+				&(struct unprivileged){
+					.name = "supervisor",
+					.owner = owner.text,
+					.user = user,
+					.fds = e->v,
+					.n_fds = e->n,
+					.main = supervisor_main,
+					.arg = &start,
+				},
+				&k->supervisor, &k->supervisor_net_ns, err);
+	explicit_bzero(start.vnc_password, sizeof(start.vnc_password));
+	return rc;
 }
 
 int keeper_spawn(struct keeper *k, struct error *err)

@@ -18,6 +18,7 @@
 #include "vmm/names.h"
 #include "vmm/peer.h"
 #include "vmm/saved.h"
+#include "vmm/vnc_tcp.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -125,6 +126,28 @@ static int listen_sockets(struct keeper *k, struct error *err)
 	return rc;
 }
 
+/* The supervisor of a keeper that was killed ends as soon as it sees that, and holds the port
+ * until then. A guest that runs goes on without it. */
+static int listen_tcp(struct keeper *k, struct error *err)
+{
+	const struct spec_vnc *vnc = &k->options->vm->vnc;
+	struct error why = ERROR_INIT;
+	int rc;
+
+	if (!vnc->address || k->options->vm->display == SPEC_DISPLAY_NONE || k->vnc_tcp_fd >= 0)
+		return 0;
+	rc = vnc_tcp_listen(vnc, &k->vnc_tcp_fd, &why);
+	if (rc == -EADDRINUSE && adopt_await_supervisor(&k->run, VANISH_MS))
+		rc = vnc_tcp_listen(vnc, &k->vnc_tcp_fd, &why);
+	if (rc < 0 && k->adopted) {
+		log_warning("vm '%s': %s", k->options->vm->name, why.text);
+		return 0;
+	}
+	if (rc < 0)
+		*err = why;
+	return rc;
+}
+
 /* What was taken over could not be reached: a QEMU that shut down at that moment. Not
  * its end, but what comes after it, is what is to be kept now. */
 static bool has_vanished(struct keeper *k)
@@ -149,6 +172,9 @@ int keeper_begin(struct keeper *k, struct error *err)
 	if (rc < 0)
 		return rc;
 	k->adopted = k->running_once = k->sealed = rc > 0;
+	rc = listen_tcp(k, err);
+	if (rc < 0)
+		return rc;
 	if (k->adopted) {
 		k->started = adopted.started;
 		/* As it was left; QEMU will say if it is not so. */

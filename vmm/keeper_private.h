@@ -24,6 +24,7 @@ struct keeper {
 	struct resources res;
 	int control_fd, console_fd; /* listening; they outlast a supervisor */
 	int vnc_fd; /* the same; -1: no display */
+	int vnc_tcp_fd; /* the same; -1: not configured */
 	sd_event *event; /* of this life of the machine */
 	sd_event_source *qemu_source, *swtpm_source, *end_timer, *feed_source;
 	struct child saver; /* suspends it to disk, for its end */

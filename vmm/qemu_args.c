@@ -238,7 +238,7 @@ static void add_display(struct strv *argv, const struct qemu_inputs *in)
 	/* It listens nowhere: clients come by the monitor, one by one, as descriptors. */
 	if (in->vm->display != SPEC_DISPLAY_NONE) {
 		strv_add(argv, "-vnc");
-		strv_add(argv, "none");
+		strv_add(argv, in->vm->vnc.password.name ? "none,password=on" : "none");
 		add_pci(argv,
 			json_pack("{s:s s:s}", "driver",
 				  in->vm->display == SPEC_DISPLAY_VIRTIO ? "virtio-vga" : "VGA",

@@ -318,6 +318,8 @@ static int serve_machine(struct supervisor *s, struct error *err)
 		.monitor = monitor_now,
 		.arg = s,
 		.group = s->start->group,
+		.tcp_fd = s->vnc_tcp_fd,
+		.tcp_asks = s->vm->vnc.password.name,
 	};
 	int rc;
 
@@ -375,6 +377,7 @@ static void take_stock(struct supervisor *s)
 	s->stderr_fds[0] = given(SUPERVISOR_FD_QEMU_STDERR);
 	s->stderr_fds[1] = given(SUPERVISOR_FD_SWTPM_STDERR);
 	s->vnc_fd = given(SUPERVISOR_FD_VNC);
+	s->vnc_tcp_fd = given(SUPERVISOR_FD_VNC_TCP);
 	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++)
 		s->disk_fds[i] = given(SUPERVISOR_FD_DISKS + i);
 }

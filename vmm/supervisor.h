@@ -26,11 +26,12 @@ enum supervisor_fd {
 	SUPERVISOR_FD_SERIAL,
 	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
 	SUPERVISOR_FD_SWTPM_STDERR,
-	SUPERVISOR_FD_VNC, /* listening */
+	SUPERVISOR_FD_VNC, /* listening, as the next one */
+	SUPERVISOR_FD_VNC_TCP,
 	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 
-enum { SUPERVISOR_DISKS_MAX = 64 };
+enum { SUPERVISOR_DISKS_MAX = 64, SUPERVISOR_VNC_PASSWORD_BYTES = 9 };
 
 struct supervisor_start {
 	const struct spec_vm *vm;
@@ -45,6 +46,8 @@ struct supervisor_start {
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */
 	uint64_t log_bytes; /* what the console's log holds */
+	/* For QEMU, and wiped then; "": clients by TCP are asked for none. */
+	char vnc_password[SUPERVISOR_VNC_PASSWORD_BYTES];
 };
 
 /* Runs until the keeper says that all is over, or has gone. arg is a struct

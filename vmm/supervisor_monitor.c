@@ -210,6 +210,8 @@ void supervisor_run(struct supervisor *s)
 {
 	struct error err = ERROR_INIT;
 
+	if (s->qmp)
+		supervisor_set_vnc_password(s);
 	if (s->qmp && qmp_client_call(s->qmp, "cont", NULL, NULL, 0, FIRST_ANSWER_MS, on_running, s,
 				      &err) < 0)
 		supervisor_fail(s, &err);
@@ -223,6 +225,31 @@ void supervisor_sealed(struct supervisor *s)
 		let_wait(s);
 	else
 		supervisor_run(s);
+}
+
+static void on_password_set(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)result;
+	(void)class;
+	if (err)
+		log_warning("vm '%s': vnc: the password cannot be set: %s; nobody is let in by TCP",
+			    s->vm->name, err->text);
+	else if (s->vnc)
+		vnc_open_tcp(s->vnc);
+}
+
+void supervisor_set_vnc_password(struct supervisor *s)
+{
+	char *password = s->start->vnc_password;
+
+	if (*password)
+		(void)qmp_client_call(
+			s->qmp, "set_password",
+			json_pack("{s:s s:s}", "protocol", "vnc", "password", password), NULL, 0,
+			FIRST_ANSWER_MS, on_password_set, s, NULL);
+	explicit_bzero(password, SUPERVISOR_VNC_PASSWORD_BYTES);
 }
 
 /* Whether the agent's port is open: its event was told to somebody else. */
@@ -285,6 +312,7 @@ void supervisor_query_state(struct supervisor *s)
 static void ask_adopted(struct supervisor *s)
 {
 	supervisor_query_agent(s);
+	supervisor_set_vnc_password(s);
 	supervisor_query_state(s);
 	/* Nobody waits for a QEMU that may be slow, or hang: its guest is up. */
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);

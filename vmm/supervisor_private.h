@@ -25,10 +25,10 @@
 enum { STOP_WAITERS_MAX = 64, STASH_MAX = 16 };
 
 struct supervisor {
-	const struct supervisor_start *start;
+	struct supervisor_start *start;
 	const struct spec_vm *vm;
 	int stderr_fds[2]; /* of QEMU and swtpm; -1: not there, as below */
-	int vnc_fd;
+	int vnc_fd, vnc_tcp_fd;
 	int disk_fds[SUPERVISOR_DISKS_MAX];
 	sd_event *event;
 	sd_event_source *channel_source, *drained_source, *stash_source;
@@ -93,6 +93,7 @@ void supervisor_sealed(struct supervisor *s); /* lets the guest run, or go on */
 void supervisor_run(struct supervisor *s); /* cont */
 void supervisor_query_agent(struct supervisor *s); /* whether the agent's port is open */
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
+void supervisor_set_vnc_password(struct supervisor *s); /* from then on TCP is served */
 
 /* supervisor_incoming.c: a guest that does not boot */
 void supervisor_take_in(struct supervisor *s); /* what it goes on from */

@@ -364,3 +364,22 @@ void tables_free(struct tables *t)
 		close_fd(&t->fds[i]);
 	*t = (struct tables){0};
 }
+
+int tables_read_word(const struct spec_vm *vm, const struct spec_credential *credential, char *buf,
+		     size_t size, struct error *err)
+{
+	cleanup_secret struct secret value = {0};
+	int rc = read_value(vm, credential, &value, err);
+
+	if (rc == 0 && value.len && value.data[value.len - 1] == '\n')
+		value.len--;
+	if (rc == 0 && value.len >= size)
+		rc = error_set(err, EFBIG, "it has more than %zu bytes", size - 1);
+	else if (rc == 0 && (!value.len || memchr(value.data, '\0', value.len)))
+		rc = error_set(err, EINVAL, "it is empty, or no text");
+	if (rc < 0)
+		return error_wrap(err, rc, "credential '%s'", credential->name);
+	memcpy(buf, value.data, value.len);
+	buf[value.len] = '\0';
+	return 0;
+}

@@ -30,6 +30,11 @@ struct tables {
  * stand in nothing but the descriptors' memory afterwards. On failure there are none. */
 int tables_read(const struct spec_vm *vm, struct tables *ret_tables, struct error *err);
 
+/* One value that is not for the guest, as text: -EFBIG where it has size bytes or more, -EINVAL
+ * where it is empty or holds a NUL. A line end behind it is not of it. The caller wipes it. */
+int tables_read_word(const struct spec_vm *vm, const struct spec_credential *credential, char *buf,
+		     size_t size, struct error *err);
+
 /* Closes the descriptors. Accepts a zeroed one, and zeroes it. */
 void tables_free(struct tables *t);
 

@@ -26,10 +26,15 @@
 
 enum { CLIENTS_MAX = 16, WAITING_MAX = 8, ANSWER_MS = 10 * 1000 };
 
-struct vnc {
+struct door {
 	sd_event_source *source, *rest_timer;
-	int fd;
+	int fd; /* -1: there is none */
+};
+
+struct vnc {
+	struct door here, tcp;
 	struct vnc_handlers handlers;
+	bool tcp_open;
 	unsigned n_waiting, next_number;
 };
 
@@ -37,6 +42,7 @@ struct vnc {
 struct guest {
 	struct vnc *vnc;
 	int fd;
+	bool tcp;
 	char name[32]; /* of his descriptor in QEMU, until it is used */
 };
 
@@ -100,7 +106,8 @@ static void add_client(struct guest *g, struct qmp_client *monitor)
 	if (rc == 0)
 		rc = qmp_client_call(monitor, "add_client",
 				     json_pack("{s:s s:s s:b}", "protocol", "vnc", "fdname",
-					       g->name, "skipauth", 1),
+					       g->name, "skipauth",
+					       !(g->tcp && g->vnc->handlers.tcp_asks)),
 				     NULL, 0, ANSWER_MS, on_added, g, &err);
 	if (rc < 0)
 		guest_free(g, err.text);
@@ -115,13 +122,13 @@ static void on_servers(json_t *result, const char *class, const struct error *er
 	(void)class;
 	if (err || n < 0 || !monitor)
 		guest_free(g, err ? err->text : "QEMU does not tell who its clients are");
-	else if (n >= CLIENTS_MAX)
+	else if (n >= (g->tcp ? CLIENTS_MAX / 2 : CLIENTS_MAX))
 		guest_free(g, "too many look at this screen");
 	else
 		add_client(g, monitor);
 }
 
-static void ask(struct vnc *vnc, int fd)
+static void ask(struct vnc *vnc, int fd, bool tcp)
 {
 	struct qmp_client *monitor = vnc->handlers.monitor(vnc->handlers.arg);
 	struct guest *g = calloc(1, sizeof(*g));
@@ -131,12 +138,12 @@ static void ask(struct vnc *vnc, int fd)
 		close(fd);
 		return;
 	}
-	*g = (struct guest){.vnc = vnc, .fd = fd};
+	*g = (struct guest){.vnc = vnc, .fd = fd, .tcp = tcp};
 	(void)str_format(g->name, sizeof(g->name), "hv-vnc-%u", vnc->next_number++);
 	vnc->n_waiting++;
 	if (!monitor)
 		guest_free(g, "QEMU's monitor is not connected");
-	else if (vnc->n_waiting > WAITING_MAX)
+	else if (vnc->n_waiting > (tcp ? WAITING_MAX / 2 : WAITING_MAX))
 		guest_free(g, "too many come at once");
 	else if (qmp_client_call(monitor, "query-vnc-servers", NULL, NULL, 0, ANSWER_MS, on_servers,
 				 g, &err) < 0)
@@ -146,17 +153,37 @@ static void ask(struct vnc *vnc, int fd)
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)
 {
 	struct vnc *vnc = userdata;
+	bool tcp = source == vnc->tcp.source;
+	struct door *door = tcp ? &vnc->tcp : &vnc->here;
 	cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)source;
 	(void)revents;
 	if (fd < 0)
-		listen_rest(vnc->source, vnc->rest_timer, errno);
-	else if (peer_is_allowed(fd, vnc->handlers.group))
-		ask(vnc, steal_fd(&fd));
+		listen_rest(door->source, door->rest_timer, errno);
+	else if (tcp && !vnc->tcp_open)
+		refuse(fd, "QEMU does not ask for the password that is configured");
+	else if (tcp || peer_is_allowed(fd, vnc->handlers.group))
+		ask(vnc, steal_fd(&fd), tcp);
 	else
 		refuse(fd, PEER_REFUSED);
 	return 0;
+}
+
+static int open_door(sd_event *event, struct vnc *vnc, struct door *door)
+{
+	int rc = 0;
+
+	if (door->fd < 0)
+		return 0;
+	rc = sd_event_add_io(event, &door->source, door->fd, EPOLLIN, on_connect, vnc);
+	return rc < 0 ? rc : listen_rest_prepare(door->source, &door->rest_timer);
+}
+
+static void close_door(struct door *door)
+{
+	sd_event_source_disable_unref(door->source);
+	sd_event_source_disable_unref(door->rest_timer);
+	close_fd(&door->fd);
 }
 
 int vnc_new(sd_event *event, int listen_fd, const struct vnc_handlers *handlers,
@@ -169,10 +196,15 @@ int vnc_new(sd_event *event, int listen_fd, const struct vnc_handlers *handlers,
 		close(listen_fd);
 		return error_oom(err);
 	}
-	*vnc = (struct vnc){.fd = listen_fd, .handlers = *handlers};
-	rc = sd_event_add_io(event, &vnc->source, listen_fd, EPOLLIN, on_connect, vnc);
+	*vnc = (struct vnc){
+		.here = {.fd = listen_fd},
+		.tcp = {.fd = handlers->tcp_fd},
+		.handlers = *handlers,
+		.tcp_open = !handlers->tcp_asks,
+	};
+	rc = open_door(event, vnc, &vnc->here);
 	if (rc >= 0)
-		rc = listen_rest_prepare(vnc->source, &vnc->rest_timer);
+		rc = open_door(event, vnc, &vnc->tcp);
 	if (rc < 0) {
 		vnc_free(vnc);
 		return error_errno(err, -rc, "watch the screen's socket");
@@ -181,12 +213,16 @@ int vnc_new(sd_event *event, int listen_fd, const struct vnc_handlers *handlers,
 	return 0;
 }
 
+void vnc_open_tcp(struct vnc *vnc)
+{
+	vnc->tcp_open = true;
+}
+
 void vnc_free(struct vnc *vnc)
 {
 	if (!vnc)
 		return;
-	sd_event_source_disable_unref(vnc->source);
-	sd_event_source_disable_unref(vnc->rest_timer);
-	close_fd(&vnc->fd);
+	close_door(&vnc->here);
+	close_door(&vnc->tcp);
 	free(vnc);
 }
