@@ -110,8 +110,8 @@ void lab_decode_credentials(struct lab_decoder *d, const struct lab_schema_row *
 	vm->credentials = calloc(value->n + 1, sizeof(*vm->credentials));
 	for (; vm->credentials && vm->n_credentials < value->n; vm->n_credentials++)
 		lab_decode_credential(d, value->keys[vm->n_credentials],
-				  value->items[vm->n_credentials],
-				  &vm->credentials[vm->n_credentials]);
+				      value->items[vm->n_credentials],
+				      &vm->credentials[vm->n_credentials]);
 	d->failed = d->failed || !vm->credentials;
 }
 
