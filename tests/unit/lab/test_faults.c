@@ -51,10 +51,12 @@ static void test_keys(void **state)
 static void test_types(void **state)
 {
 	static const struct fault_row rows[] = {
-		{"- a\n", "1:1: the configuration is a map of networks, pools, images, profiles and "
-			  "vms, not a list\n"},
-		{"text\n", "1:1: the configuration is a map of networks, pools, images, profiles and "
-			   "vms, not text\n"},
+		{"- a\n",
+		 "1:1: the configuration is a map of networks, pools, images, profiles and "
+		 "vms, not a list\n"},
+		{"text\n",
+		 "1:1: the configuration is a map of networks, pools, images, profiles and "
+		 "vms, not text\n"},
 		{"vms: [a]\n", "1:6: vms: has to be a map of names, not a list\n"},
 		{"vms: a\n", "1:6: vms: has to be a map of names, not text\n"},
 		{"vms:\n  a: []\n", "2:6: an entry of vms has to be a map of keys, not a list\n"},
