@@ -123,6 +123,36 @@ static void add_taps(struct plan *plan, bool *failed, const struct spec_vm *vm)
 	strbuf_free(&bridges);
 }
 
+/* What else is opened and read: names, never values. */
+static void add_extras(struct strbuf *into, const struct spec_vm *vm)
+{
+	bool six = vm->vnc.address && strchr(vm->vnc.address, ':');
+
+	for (size_t i = 0; i < vm->n_credentials; i++)
+		strbuf_addf(into, "%s%s", i ? ", " : ", credentials ", vm->credentials[i].name);
+	if (vm->n_oem_strings)
+		strbuf_addf(into, ", %zu OEM string%s", vm->n_oem_strings,
+			    vm->n_oem_strings == 1 ? "" : "s");
+	if (vm->vsock_cid)
+		strbuf_addf(into, ", vsock %u%s", vm->vsock_cid,
+			    vm->vsock == SPEC_VSOCK_AUTO ? " where the host has it" : "");
+	if (vm->vnc.address)
+		strbuf_addf(into, ", VNC at %s%s%s:%u%s", six ? "[" : "", vm->vnc.address,
+			    six ? "]" : "", vm->vnc.port,
+			    vm->vnc.password.name ? " with a password" : "");
+}
+
+static void add_files(struct plan *plan, bool *failed, const struct spec_vm *vm)
+{
+	cleanup_strbuf struct strbuf extras = {0};
+
+	add_extras(&extras, vm);
+	*failed = *failed || extras.failed;
+	add(plan, failed, PLAN_FILES_OPEN, 0, "vm", vm->name, "%zu disk%s, %zu CD%s, firmware %s%s",
+	    vm->n_disks, vm->n_disks == 1 ? "" : "s", vm->n_cdroms, vm->n_cdroms == 1 ? "" : "s",
+	    spec_firmware_name(vm->firmware), extras.data ? extras.data : "");
+}
+
 int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_found_vm *found,
 		struct error *err)
 {
@@ -137,9 +167,7 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 		    "NVRAM from the template of firmware %s", spec_firmware_name(vm->firmware));
 	if (vm->tpm && !found->tpm_exists)
 		add(plan, &failed, PLAN_TPM_CREATE, 0, "vm", vm->name, "state of a new TPM 2.0");
-	add(plan, &failed, PLAN_FILES_OPEN, 0, "vm", vm->name, "%zu disk%s, %zu CD%s, firmware %s",
-	    vm->n_disks, vm->n_disks == 1 ? "" : "s", vm->n_cdroms, vm->n_cdroms == 1 ? "" : "s",
-	    spec_firmware_name(vm->firmware));
+	add_files(plan, &failed, vm);
 	add_taps(plan, &failed, vm);
 	add(plan, &failed, PLAN_QEMU_START, 0, "vm", vm->name, "%u CPU%s, %s", vm->cpus,
 	    vm->cpus == 1 ? "" : "s", memory);

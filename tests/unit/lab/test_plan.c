@@ -28,6 +28,9 @@ static const char config[] =
 	"    cdroms: [/iso/a.iso]\n"
 	"    nics: [{network: lab-net}, {network: alone}]\n"
 	"  direct: {firmware: none, kernel: /k, memory: 512M}\n"
+	"  extras: {firmware: none, kernel: /k, memory: 512M, vsock: 4711, display: vga,\n"
+	"           credentials: {a: {text: secret}, b.c: {file: /etc/secret}}, oem-strings: [secret],\n"
+	"           vnc: {listen: \"[::1]:5901\", password-credential: {text: secret}}}\n"
 	"  bios: {firmware: bios, disks: [{path: /d}], nics: [{network: plain}]}\n";
 
 static int setup(void **state)
@@ -172,12 +175,25 @@ static void test_names(void **state)
 			assert_string_not_equal(plan_kind_name(k), plan_kind_name(other));
 }
 
+/* Names of what the guest is given, and no value. */
+static void test_extras(void **state)
+{
+	const struct spec_vm *vm = lab_find_vm(*state, "extras");
+	struct plan_found_vm found = {0};
+	struct plan plan = {0};
+
+	assert_int_equal(plan_add_vm(&plan, vm, &found, NULL), 0);
+	assert_plan(&plan, "open-files[0] vm 'extras': 0 disks, 0 CDs, firmware none, credentials "
+			   "a, b.c, 1 OEM string, vsock 4711, VNC at [::1]:5901 with a password\n"
+			   "start-qemu[0] vm 'extras': 1 CPU, 512 MiB\n"
+			   "run-guest[0] vm 'extras': let the guest run\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_network),
-		cmocka_unit_test(test_vm),
-		cmocka_unit_test(test_small_vms),
+		cmocka_unit_test(test_extras), cmocka_unit_test(test_network),
+		cmocka_unit_test(test_vm),     cmocka_unit_test(test_small_vms),
 		cmocka_unit_test(test_names),
 	};
 
