@@ -33,6 +33,10 @@ static int run(struct cli *cli)
 	if (cli->values[OPT_RECORD_ALL])
 		o.watch = JAIL_WATCH_ALL;
 	rc = cli_find_vm(cli, cli->names[0], &o.vm);
+	/* What others are given is nothing that this process has to know. */
+	for (size_t i = 0; rc == 0 && i < cli->lab->n_vms; i++)
+		if (&cli->lab->vms[i] != o.vm)
+			spec_credentials_wipe(&cli->lab->vms[i]);
 	if (rc == 0)
 		rc = cli_program_remember(&program, &cli->err);
 	if (rc == 0)

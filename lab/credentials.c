@@ -28,6 +28,15 @@ void lab_credentials_free(struct spec_vm *vm)
 	vm->n_credentials = 0;
 }
 
+void spec_credentials_wipe(const struct spec_vm *vm)
+{
+	for (size_t i = 0; i < vm->n_credentials; i++)
+		if (vm->credentials[i].text)
+			explicit_bzero(vm->credentials[i].text, strlen(vm->credentials[i].text));
+	for (size_t i = 0; i < vm->n_oem_strings; i++)
+		explicit_bzero(vm->oem_strings[i], strlen(vm->oem_strings[i]));
+}
+
 void lab_oem_strings_free(struct spec_vm *vm)
 {
 	for (size_t i = 0; i < vm->n_oem_strings; i++)

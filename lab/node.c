@@ -5,12 +5,16 @@
 #include "base/str.h"
 #include "lab/faults.h"
 #include "lab/unique.h"
+#include "lab/yaml_memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <yaml.h>
 
 enum { DEPTH_MAX = 20, NODES_MAX = 100000, ANCHORS_MAX = 1000, TEXT_MAX = 4095 };
+
+/* So that they are linked, and libyaml finds them. */
+__attribute__((used)) static void *(*const allocate)(size_t) = yaml_malloc;
 
 struct builder {
 	const char *file, *text;

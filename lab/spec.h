@@ -161,6 +161,10 @@ struct spec_credential {
 	enum spec_credential_from from;
 };
 
+struct spec_vm;
+/* Overwrites the values that the configuration itself holds (text:); the rest stays as it is. */
+void spec_credentials_wipe(const struct spec_vm *vm);
+
 /* What listens to TCP for clients of the screen. */
 #define SPEC_VNC_PASSWORD "vnc-password"
 struct spec_vnc {

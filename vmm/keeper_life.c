@@ -209,6 +209,9 @@ int keeper_begin(struct keeper *k, struct error *err)
 	if (rc == 0) {
 		attachments_free(k->held);
 		k->held = NULL;
+		/* QEMU has them; only another life would need them again. */
+		if (k->options->vm->restart == SPEC_RESTART_NO)
+			spec_credentials_wipe(k->options->vm);
 	}
 	return rc;
 }

@@ -402,6 +402,8 @@ int supervisor_main(void *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
 	take_stock(&s);
+	/* Its own copy, which it has no use for, and hears strangers. */
+	spec_credentials_wipe(s.vm);
 	if (!s.agent || serve(&s, &err) < 0) {
 		log_error("vm '%s': supervisor: %s", s.vm->name, err.text);
 		return 1;
