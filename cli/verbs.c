@@ -62,7 +62,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_doctor,
 	&verb_completion,
 	&verb_man,
-	/* What systemd calls. */
+	/* What ssh calls, and systemd. */
+	&verb_vsock_connect,
 	&verb_systemd_generator,
 	&verb_unit_end,
 	&verb_unit_groups,

@@ -7,6 +7,7 @@
 #include "cli/address.h"
 #include "cli/agent.h"
 #include "cli/common.h"
+#include "cli/vsock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +34,17 @@ static socklen_t parse_address(const char *text, unsigned port, struct sockaddr_
 	return sizeof(*six);
 }
 
+/* Whether a connection that was made is greeted as by SSH. */
+static bool greets(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char greeting[4];
+
+	return poll(&p, 1, GREETING_MS) > 0 &&
+	       recv(fd, greeting, sizeof(greeting), 0) == sizeof(greeting) &&
+	       memcmp(greeting, "SSH-", sizeof(greeting)) == 0;
+}
+
 /* Whether a connection is taken, and where wanted greeted as by SSH. */
 static bool answers(const char *address, unsigned port, bool ssh)
 {
@@ -42,17 +54,21 @@ static bool answers(const char *address, unsigned port, bool ssh)
 		len ? socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	socklen_t size = sizeof(int);
-	char greeting[4];
 	int failure = 0;
 
 	if (fd < 0 || (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS) ||
 	    poll(&p, 1, CONNECT_MS) <= 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) < 0 || failure)
 		return false;
-	p.events = POLLIN;
-	return !ssh || (poll(&p, 1, GREETING_MS) > 0 &&
-			recv(fd, greeting, sizeof(greeting), 0) == sizeof(greeting) &&
-			memcmp(greeting, "SSH-", sizeof(greeting)) == 0);
+	return !ssh || greets(fd);
+}
+
+static bool answers_by_vsock(uint32_t cid, unsigned port, bool ssh)
+{
+	cleanup_close int fd = -1;
+
+	return cid && cli_vsock_connect(cid, port, CONNECT_MS, &fd, NULL) == 0 &&
+	       (!ssh || greets(fd));
 }
 
 static int ask_port(struct cli *cli, const struct spec_vm *vm, json_t *status, unsigned port,
@@ -60,9 +76,10 @@ static int ask_port(struct cli *cli, const struct spec_vm *vm, json_t *status, u
 {
 	cleanup_free char *address = NULL;
 
-	/* One without an address has none yet. */
-	return cli_find_address(cli, vm, status, &address, NULL) == 0 &&
-	       answers(address, port, ssh);
+	/* One without an address has none yet, or is reached by vsock, as hv ssh does. */
+	return cli_find_address(cli, vm, status, &address, NULL) == 0
+		       ? answers(address, port, ssh)
+		       : ssh && answers_by_vsock(cli_vsock_of(status), port, ssh);
 }
 
 static int ask_unit(struct cli_agent *agent, const char *unit, struct error *err)
