@@ -129,14 +129,8 @@ extern const struct verb verb_vol_info;
 extern const struct verb verb_vol_ls;
 extern const struct verb verb_vol_resize;
 extern const struct verb verb_vol_rm;
+extern const struct verb verb_vsock_connect;
 extern const struct verb verb_wait;
-extern const struct verb verb_up, verb_down, verb_kill, verb_pause, verb_resume, verb_reset,
-	verb_reload, verb_ls, verb_status, verb_console, verb_logs, verb_run, verb_check, verb_plan,
-	verb_doctor, verb_net_ls, verb_net_up, verb_net_down, verb_net_reload, verb_net_leases,
-	verb_net_run, verb_completion, verb_man, verb_systemd_generator, verb_unit_end,
-	verb_unit_groups, verb_qmp, verb_events, verb_exec, verb_cp, verb_ip, verb_guest_info,
-	verb_fsfreeze, verb_fsthaw, verb_ssh, verb_wait, verb_type, verb_key, verb_mouse, verb_view,
-	verb_screenshot, verb_vsock_connect, verb_rm, verb_clone, verb_template;
 
 /* Every verb with its summary. */
 void cli_print_overview(FILE *out);
