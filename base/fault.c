@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void fault_off(void)
+{
+	(void)unsetenv("HV_FAULT");
+}
+
 void fault_point(const char *what)
 {
 	static uint64_t passed;

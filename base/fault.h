@@ -11,10 +11,16 @@
 #ifdef HV_FAULTS
 /* what: told on standard error when it happens there. */
 void fault_point(const char *what);
+/* For a child that clears up behind one that was killed: it passes none. */
+void fault_off(void);
 #else
 static inline void fault_point(const char *what)
 {
 	(void)what;
+}
+
+static inline void fault_off(void)
+{
 }
 #endif
 

@@ -14,6 +14,7 @@
 #include "cli/start.h"
 #include "cli/wait.h"
 #include "vmm/adopt.h"
+#include "vmm/disk_journal.h"
 #include "vmm/host.h"
 #include "vmm/inspect.h"
 #include "vmm/network.h"
@@ -115,7 +116,10 @@ static int look(struct up *u, uint64_t deadline_usec)
 static int inspect_one(const struct up *u, const struct spec_vm *vm, struct error *err)
 {
 	struct firmware_found firmware = {0};
-	int rc = template_check_writable(&u->cli->paths, u->cli->lab, vm, err);
+	int rc = disk_journal_settle_vm(&u->cli->paths, vm->name, err);
+
+	if (rc == 0)
+		rc = template_check_writable(&u->cli->paths, u->cli->lab, vm, err);
 
 	if (rc == 0)
 		rc = inspect_vm(vm, &u->host, err);

@@ -69,6 +69,7 @@ struct verb {
 /* The table, ended by an empty row. */
 extern const struct verb *const cli_verbs[];
 
+extern const struct verb verb_backup;
 extern const struct verb verb_check;
 extern const struct verb verb_clone;
 extern const struct verb verb_completion;
@@ -103,6 +104,7 @@ extern const struct verb verb_plan;
 extern const struct verb verb_qmp;
 extern const struct verb verb_reload;
 extern const struct verb verb_reset;
+extern const struct verb verb_restore;
 extern const struct verb verb_resume;
 extern const struct verb verb_rm;
 extern const struct verb verb_run;

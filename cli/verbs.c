@@ -24,6 +24,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_state_save,
 	&verb_state_ls,
 	&verb_state_rm,
+	&verb_backup,
+	&verb_restore,
 	&verb_qmp,
 	&verb_events,
 	&verb_clone,

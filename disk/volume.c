@@ -189,18 +189,32 @@ static int make_raw(const char *path, uint64_t bytes, struct error *err)
 	return 0;
 }
 
-static int make_qcow2(const char *path, uint64_t bytes, struct error *err)
+static int format_qcow2(const char *path, uint64_t bytes, struct error *err)
 {
 	char size[32];
 	char *argv[] = {(char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f",
 			(char *)"qcow2",    (char *)path,     size,         NULL};
+
+	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
+	return qemu_img_run(argv, QEMU_IMG_MS, err);
+}
+
+static int make_qcow2(const char *path, uint64_t bytes, struct error *err)
+{
 	/* Made here, so that it never has another mode than this. */
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return error_errno(err, errno, "create '%s'", path);
-	(void)str_format(size, sizeof(size), "%" PRIu64, bytes);
-	return qemu_img_run(argv, QEMU_IMG_MS, err);
+	return format_qcow2(path, bytes, err);
+}
+
+int disk_format_file(const char *path, int fd, enum disk_format format, uint64_t bytes,
+		     struct error *err)
+{
+	if (format == DISK_FORMAT_QCOW2)
+		return format_qcow2(path, bytes, err);
+	return ftruncate(fd, (off_t)bytes) < 0 ? error_errno(err, errno, "size of '%s'", path) : 0;
 }
 
 /* Gives the complete image its name, where nobody has it yet. */

@@ -44,6 +44,11 @@ int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
  */
 int disk_create(const char *path, enum disk_format format, uint64_t bytes, struct error *err);
 
+/* Makes an empty image of an empty file that is open for writing: for one that is filled before it
+ * gets its name. */
+int disk_format_file(const char *path, int fd, enum disk_format format, uint64_t bytes,
+		     struct error *err);
+
 /* Grows an image that no process uses to bytes; -EINVAL where that would
  * shrink it. */
 int disk_grow(const char *path, enum disk_format format, uint64_t bytes, struct error *err);

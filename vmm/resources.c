@@ -13,6 +13,7 @@
 #include "net/link.h"
 #include "tpm/swtpm.h"
 #include "vmm/attach.h"
+#include "vmm/disk_journal.h"
 #include "vmm/images.h"
 #include "vmm/inspect.h"
 #include "vmm/jail_status.h"
@@ -328,6 +329,12 @@ static int prepare(struct resources *r, struct error *err)
 {
 	int rc;
 
+	rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 0, &r->state_dirfd, err);
+	/* Images have their names before they are looked at. */
+	if (rc == 0)
+		rc = disk_journal_settle(r->state_dirfd, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
 	rc = template_check_writable(r->paths, NULL, r->vm, err);
 	if (rc == 0)
 		rc = inspect_vm(r->vm, r->host, err);
@@ -335,12 +342,11 @@ static int prepare(struct resources *r, struct error *err)
 		rc = inspect_accel(r->vm, r->host, &r->kvm, err);
 	if (rc < 0)
 		return rc;
-	rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 0, &r->state_dirfd, err);
-	if (rc == 0)
+	if (r->state_dirfd >= 0)
 		rc = restore_look(r, err);
-	if (rc == 0)
+	if (rc == 0 && r->state_dirfd >= 0)
 		rc = vm_pins_load(r->state_dirfd, &r->pins, err);
-	if (rc < 0 && rc != -ENOENT)
+	if (rc < 0)
 		return rc;
 	rc = prepare_state(r, err);
 	if (rc == 0)

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/jobs.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/str.h"
+#include "qmp/client.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+enum {
+	CALL_MS = 60 * 1000,
+	LOOK_USEC = 250 * 1000, /* bytes done have no event */
+	SWEEPS = 4, /* a node's own file is named only when the node has gone */
+};
+
+struct jobs {
+	sd_event *event;
+	struct qmp_client *client;
+	bool changed; /* since it was last looked */
+	bool closed;
+	struct error closed_by;
+};
+
+struct call {
+	bool done;
+	json_t *result;
+	struct error outcome;
+};
+
+static void on_reply(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct call *call = arg;
+
+	(void)class;
+	call->done = true;
+	call->outcome = err ? *err : (struct error)ERROR_INIT;
+	call->result = json_incref(result);
+}
+
+static void on_event(const char *name, json_t *message, void *arg)
+{
+	struct jobs *j = arg;
+
+	(void)message;
+	if (str_eq(name, "JOB_STATUS_CHANGE"))
+		j->changed = true;
+}
+
+static void on_closed(const struct error *err, void *arg)
+{
+	struct jobs *j = arg;
+
+	j->closed = true;
+	j->closed_by = *err;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	(void)source;
+	(void)si;
+	(void)arg;
+	interrupt_note();
+	return 0;
+}
+
+static int start(struct jobs *j, int fd, struct error *err)
+{
+	const struct qmp_handlers handlers = {.event = on_event, .closed = on_closed, .arg = j};
+	int rc = sd_event_new(&j->event);
+
+	if (rc >= 0)
+		rc = sd_event_add_signal(j->event, NULL, SIGINT, on_signal, NULL);
+	if (rc >= 0)
+		rc = sd_event_add_signal(j->event, NULL, SIGTERM, on_signal, NULL);
+	if (rc >= 0)
+		rc = sd_event_add_signal(j->event, NULL, SIGHUP, on_signal, NULL);
+	if (rc < 0) {
+		close(fd);
+		return error_errno(err, -rc, "event loop");
+	}
+	return qmp_client_new(j->event, fd, &handlers, &j->client, err);
+}
+
+int jobs_open(int fd, struct jobs **ret_jobs, struct error *err)
+{
+	struct jobs *j = calloc(1, sizeof(*j));
+	int rc;
+
+	if (!j) {
+		close(fd);
+		return error_oom(err);
+	}
+	rc = start(j, fd, err);
+	if (rc < 0) {
+		jobs_close(j);
+		return rc;
+	}
+	*ret_jobs = j;
+	return 0;
+}
+
+void jobs_close(struct jobs *j)
+{
+	if (!j)
+		return;
+	qmp_client_free(j->client);
+	sd_event_unref(j->event);
+	free(j);
+}
+
+static int call_fd(struct jobs *j, const char *command, json_t *args, int fd, json_t **ret_result,
+		   struct error *err)
+{
+	struct call call = {.done = false};
+	int rc;
+
+	rc = qmp_client_call(j->client, command, args, &fd, fd >= 0, CALL_MS, on_reply, &call, err);
+	if (rc < 0)
+		return rc;
+	/* It has a deadline, and is always completed. */
+	while (!call.done && !j->closed && rc >= 0)
+		rc = sd_event_run(j->event, UINT64_MAX);
+	if (rc < 0) {
+		/* The answer would find no place any more. */
+		qmp_client_free(steal_ptr(&j->client));
+		j->closed = true;
+		return error_errno(err, -rc, "event loop");
+	}
+	if (!call.done)
+		call.outcome = j->closed_by;
+	if (call.outcome.code && err)
+		*err = call.outcome;
+	if (call.outcome.code == 0 && ret_result)
+		*ret_result = call.result;
+	else
+		json_decref(call.result);
+	return -call.outcome.code;
+}
+
+int jobs_call(struct jobs *j, const char *command, json_t *args, json_t **ret_result,
+	      struct error *err)
+{
+	if (!j->client) {
+		json_decref(args);
+		return error_set(err, ECONNRESET, "the connection to QEMU is lost");
+	}
+	return call_fd(j, command, args, -1, ret_result, err);
+}
+
+int jobs_add_fd(struct jobs *j, int fd, const char *prefix, char ret_path[static JOBS_PATH_SIZE],
+		struct error *err)
+{
+	cleanup_json json_t *result = NULL;
+	int rc = call_fd(j, "add-fd", json_pack("{s:s}", "opaque", prefix), fd, &result, err);
+
+	if (rc == 0)
+		(void)str_format(ret_path, JOBS_PATH_SIZE, "/dev/fdset/%" JSON_INTEGER_FORMAT,
+				 json_integer_value(json_object_get(result, "fdset-id")));
+	return rc;
+}
+
+int jobs_add_fd_to(struct jobs *j, int fd, const char *prefix, const char *path,
+		   json_int_t *ret_number, struct error *err)
+{
+	const char *number = str_after(path, "/dev/fdset/");
+	cleanup_json json_t *result = NULL;
+	uint64_t set;
+	int rc;
+
+	if (!number || !str_parse_u64(number, INT64_MAX, &set))
+		return error_set(err, EPROTO, "QEMU has no descriptor set '%s'", path);
+	rc = call_fd(j, "add-fd",
+		     json_pack("{s:s s:I}", "opaque", prefix, "fdset-id", (json_int_t)set), fd,
+		     &result, err);
+	if (rc == 0)
+		*ret_number = json_integer_value(json_object_get(result, "fd"));
+	return rc;
+}
+
+/* What query-jobs says of those with our prefix. */
+struct state {
+	size_t n, n_there, n_concluded;
+	uint64_t done_bytes, total_bytes;
+	char error[512]; /* of the first that failed */
+};
+
+static void add_job(struct state *s, json_t *job)
+{
+	const char *status = json_get_string(job, "status"), *error = json_get_string(job, "error");
+	json_int_t done = json_integer_value(json_object_get(job, "current-progress"));
+	json_int_t total = json_integer_value(json_object_get(job, "total-progress"));
+	bool concluded = status && str_eq(status, "concluded");
+
+	s->n++;
+	s->n_concluded += concluded;
+	s->n_there += concluded || (status && str_eq(status, "ready"));
+	if (done > 0 && total > 0) {
+		s->done_bytes += (uint64_t)done;
+		s->total_bytes += (uint64_t)total;
+	}
+	if (error && !s->error[0])
+		(void)str_format(s->error, sizeof(s->error), "%s", error);
+}
+
+static int look(struct jobs *j, const char *prefix, struct state *ret_state, struct error *err)
+{
+	cleanup_json json_t *list = NULL;
+	struct state state = {.n = 0};
+	json_t *job;
+	size_t i;
+	int rc = jobs_call(j, "query-jobs", NULL, &list, err);
+
+	if (rc < 0)
+		return rc;
+	json_array_foreach (list, i, job) {
+		const char *id = json_get_string(job, "id");
+
+		if (id && str_after(id, prefix))
+			add_job(&state, job);
+	}
+	*ret_state = state;
+	return 0;
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *arg)
+{
+	(void)source;
+	(void)usec;
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* Until a job tells a change, it is time to look again, or somebody interrupts. */
+static int rest(struct jobs *j, bool interruptible, struct error *err)
+{
+	sd_event_source *timer = NULL;
+	bool timed = false;
+	int rc = sd_event_add_time_relative(j->event, &timer, CLOCK_MONOTONIC, LOOK_USEC, 0,
+					    on_time, &timed);
+
+	while (rc >= 0 && !timed && !j->changed && !j->closed &&
+	       !(interruptible && interrupt_asked()))
+		rc = sd_event_run(j->event, UINT64_MAX);
+	sd_event_source_unref(timer);
+	if (rc < 0)
+		return error_errno(err, -rc, "event loop");
+	if (j->closed && err)
+		*err = j->closed_by;
+	return j->closed ? -j->closed_by.code : 0;
+}
+
+int jobs_wait(struct jobs *j, const char *prefix, size_t n, enum jobs_until until,
+	      jobs_show_fn show, void *arg, struct error *err)
+{
+	for (;;) {
+		struct state s;
+		int rc;
+
+		j->changed = false;
+		rc = look(j, prefix, &s, err);
+		if (rc < 0)
+			return rc;
+		if (s.error[0])
+			return error_set(err, strstr(s.error, "No space left") ? ENOSPC : EIO, "%s",
+					 s.error);
+		if (s.n < n)
+			return error_set(err, ECONNRESET, "a job of QEMU's has gone");
+		if (show)
+			show(s.done_bytes, s.total_bytes, arg);
+		if ((until == JOBS_READY ? s.n_there : s.n_concluded) >= n)
+			return 0;
+		rc = until == JOBS_ENDED ? 0 : interrupt_check(err);
+		if (rc == 0)
+			rc = rest(j, until != JOBS_ENDED, err);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+/* The same command for each job of ours. */
+static int each(struct jobs *j, const char *prefix, const char *command, bool force,
+		struct error *err)
+{
+	cleanup_json json_t *list = NULL;
+	json_t *job;
+	size_t i;
+	int rc = jobs_call(j, "query-jobs", NULL, &list, err);
+
+	json_array_foreach (list, i, job) {
+		const char *id = json_get_string(job, "id");
+		json_t *args = id ? json_pack("{s:s}", force ? "device" : "id", id) : NULL;
+
+		if (force && args)
+			(void)json_object_set_new(args, "force", json_true());
+		if (rc == 0 && id && str_after(id, prefix))
+			rc = jobs_call(j, command, json_incref(args), NULL, force ? NULL : err);
+		rc = force ? 0 : rc;
+		json_decref(args);
+	}
+	return rc;
+}
+
+int jobs_complete(struct jobs *j, const char *prefix, struct error *err)
+{
+	return each(j, prefix, "job-complete", false, err);
+}
+
+int jobs_dismiss(struct jobs *j, const char *prefix, struct error *err)
+{
+	return each(j, prefix, "job-dismiss", false, err);
+}
+
+void jobs_cancel(struct jobs *j, const char *prefix)
+{
+	struct error err = ERROR_INIT;
+	struct state s;
+
+	/* By force: a job that is ready would complete with job-cancel. */
+	(void)each(j, prefix, "block-job-cancel", true, NULL);
+	for (;;) {
+		j->changed = false;
+		if (look(j, prefix, &s, &err) < 0 || s.n_concluded == s.n)
+			break;
+		if (rest(j, false, &err) < 0)
+			break;
+	}
+	(void)jobs_dismiss(j, prefix, NULL);
+}
+
+void jobs_remove_nodes(struct jobs *j, const char *prefix)
+{
+	cleanup_json json_t *sets = NULL;
+	json_t *set, *fd;
+	size_t i, k;
+
+	for (int sweep = 0, removed = 1; removed && sweep < SWEEPS; sweep++) {
+		cleanup_json json_t *nodes = NULL;
+		json_t *node;
+
+		removed = 0;
+		if (jobs_call(j, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes,
+			      NULL) < 0)
+			return;
+		json_array_foreach (nodes, i, node) {
+			const char *name = json_get_string(node, "node-name");
+
+			if (name && str_after(name, prefix) &&
+			    jobs_call(j, "blockdev-del", json_pack("{s:s}", "node-name", name),
+				      NULL, NULL) == 0)
+				removed = 1;
+		}
+	}
+	if (jobs_call(j, "query-fdsets", NULL, &sets, NULL) < 0)
+		return;
+	json_array_foreach (sets, i, set)
+		json_array_foreach (json_object_get(set, "fds"), k, fd) {
+			const char *opaque = json_get_string(fd, "opaque");
+
+			if (opaque && str_after(opaque, prefix))
+				(void)jobs_call(j, "remove-fd",
+						json_pack("{s:O s:O}", "fdset-id",
+							  json_object_get(set, "fdset-id"), "fd",
+							  json_object_get(fd, "fd")),
+						NULL, NULL);
+		}
+}
