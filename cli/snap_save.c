@@ -3,17 +3,20 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/snap.h"
+#include "cli/snap_layers.h"
 #include "vmm/snapshot_record.h"
 
 #include <errno.h>
 #include <time.h>
 
-enum { OPT_NOTE, OPT_LIVE, OPT_JSON };
+enum { OPT_NOTE, OPT_LIVE, OPT_EXTERNAL, OPT_JSON };
 
 static const struct cli_option options[] = {
 	[OPT_NOTE] = {"note", 0, "TEXT", "what it is for, for hv snap ls", false},
 	[OPT_LIVE] = {"live", 0, NULL, "do not stop the guest meanwhile, where that can be had",
 		      false},
+	[OPT_EXTERNAL] = {"external", 0, NULL, "only the disks: each goes on in a new layer",
+			  false},
 	[OPT_JSON] = {"json", 'j', NULL, "progress and result as lines of JSON", false},
 	{0},
 };
@@ -42,6 +45,11 @@ static int run(struct cli *cli)
 	struct snap s;
 	int rc;
 
+	if (cli->values[OPT_EXTERNAL] && (note || cli->values[OPT_LIVE] || cli->n_names < 2))
+		return cli_usage(cli, &verb_snap_save,
+				 "--external wants a TAG, and has neither --note nor --live");
+	if (cli->values[OPT_EXTERNAL])
+		return cli_snap_save_external(cli, cli->names[0], cli->names[1], json);
 	if (note && strlen(note) > SNAPSHOT_NOTE_MAX)
 		return cli_usage(cli, &verb_snap_save, "a note has at most %d bytes",
 				 SNAPSHOT_NOTE_MAX);
@@ -73,7 +81,9 @@ const struct verb verb_snap_save = {
 		"and time. A guest\nthat runs stands while its memory is written. Either all of it "
 		"is there afterwards or nothing.\nDisks have to be qcow2; those that are "
 		"read_only are left out. Ctrl-C takes away what was\nmade, and the machine goes "
-		"on as before.",
+		"on as before.\nWith --external the image of dc01.qcow2 becomes dc01@TAG.qcow2, "
+		"which nobody writes to any more,\nand dc01.qcow2 a layer on it: see hv snap "
+		"commit and rebase.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 2,

@@ -20,6 +20,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_snap_ls,
 	&verb_snap_load,
 	&verb_snap_rm,
+	&verb_snap_commit,
+	&verb_snap_rebase,
 	&verb_fork,
 	&verb_state_save,
 	&verb_state_ls,

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "vmm/backup_manifest.h"
+#include "vmm/layers.h"
 
 #include <errno.h>
 
@@ -135,11 +136,28 @@ static void test_names(void **state)
 		assert_false(backup_is_file_name(bad[i]));
 }
 
+static void expect_layer(const char *path, const char *name)
+{
+	cleanup_free char *made = layers_name(path, "t");
+
+	assert_string_equal(made, name);
+}
+
+static void test_layer_names(void **state)
+{
+	(void)state;
+	expect_layer("/f/dc01.qcow2", "/f/dc01@t.qcow2");
+	expect_layer("/f.d/dc01", "/f.d/dc01@t");
+	expect_layer("/f/.hidden", "/f/.hidden@t");
+	expect_layer("/f/a.b.qcow2", "/f/a.b@t.qcow2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_long_chain),     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_layer_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Names and nodes of layers. */
+#include "vmm/layers_private.h"
+
+#include "base/error.h"
+#include "base/str.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { OVERLAYS_MAX = 9999 };
+
+char *layers_name(const char *path, const char *tag)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	size_t stem = dot && dot > slash + 1 ? (size_t)(dot - path) : strlen(path);
+
+	return str_printf("%.*s@%s%s", (int)stem, path, tag, path + stem);
+}
+
+/* "disk0.2" is 2, "disk0" and "disk0-1" are 0. */
+static unsigned overlay_number(const char *node)
+{
+	const char *dot = strchr(node, '.');
+	uint64_t n;
+
+	return dot && str_parse_u64(dot + 1, OVERLAYS_MAX, &n) ? (unsigned)n : 0;
+}
+
+void layers_next_node(const struct image *active, size_t i, char ret[static IMAGES_NODE_SIZE])
+{
+	(void)str_format(ret, IMAGES_NODE_SIZE, "disk%zu.%u", i, overlay_number(active->node) + 1);
+}
+
+static bool add_node(const struct machine_images *im, char (*nodes)[IMAGES_NODE_SIZE], size_t *n,
+		     const char *name)
+{
+	if (!machine_images_find_node(im, name))
+		return true;
+	if (*n == DISK_LAYERS_MAX)
+		return false;
+	(void)str_format(nodes[(*n)++], IMAGES_NODE_SIZE, "%s", name);
+	return true;
+}
+
+int layers_find_nodes(const struct machine_images *im, size_t i, const struct disk_chain *chain,
+		      char (*ret_nodes)[IMAGES_NODE_SIZE], struct error *err)
+{
+	char name[IMAGES_NODE_SIZE];
+	bool fit = true;
+	size_t n = 0;
+
+	/* Later ones lie on earlier ones, and what was there at the start lies below. */
+	for (unsigned k = overlay_number(im->disks[i].node); k > 0; k--) {
+		(void)str_format(name, sizeof(name), "disk%zu.%u", i, k);
+		fit = fit && add_node(im, ret_nodes, &n, name);
+	}
+	(void)str_format(name, sizeof(name), "disk%zu", i);
+	fit = fit && add_node(im, ret_nodes, &n, name);
+	for (unsigned k = 1; k < DISK_LAYERS_MAX; k++) {
+		(void)str_format(name, sizeof(name), "disk%zu-%u", i, k);
+		fit = fit && add_node(im, ret_nodes, &n, name);
+	}
+	if (!fit || n != chain->n || !str_eq(ret_nodes[0], im->disks[i].node))
+		return error_set(err, EPROTO,
+				 "disk '%s': QEMU has %zu layers of it, and its folder %zu",
+				 im->vm->disks[i].name, n, chain->n);
+	return 0;
+}
+
+static void remove_fds(struct machine_images *im, const char *path)
+{
+	const char *number = str_after(path, "/dev/fdset/");
+	uint64_t set;
+
+	if (number && str_parse_u64(number, INT64_MAX, &set))
+		(void)jobs_call(im->jobs, "remove-fd",
+				json_pack("{s:I}", "fdset-id", (json_int_t)set), NULL, NULL);
+}
+
+void layers_remove_node(struct machine_images *im, const char *node)
+{
+	char file[IMAGES_NODE_SIZE + 8];
+	const char *path;
+
+	(void)str_format(file, sizeof(file), "%s-file", node);
+	path = json_get_string(machine_images_find_node(im, file), "file");
+	if (jobs_call(im->jobs, "blockdev-del", json_pack("{s:s}", "node-name", node), NULL, NULL) <
+		    0 ||
+	    jobs_call(im->jobs, "blockdev-del", json_pack("{s:s}", "node-name", file), NULL, NULL) <
+		    0)
+		return;
+	if (path)
+		remove_fds(im, path);
+}
+
+void layers_sweep_nodes(struct machine_images *im, size_t i)
+{
+	char prefix[32];
+	json_t *node;
+	size_t k;
+
+	(void)str_format(prefix, sizeof(prefix), "disk%zu", i);
+	/* One that lies on another goes before it can go; each pass takes the topmost. */
+	json_array_foreach (im->nodes, k, node) {
+		const char *name = json_get_string(node, "node-name");
+		const char *rest = name ? str_after(name, prefix) : NULL;
+
+		if (rest && !strstr(rest, "-file") && (*rest == '.' || *rest == '-' || !*rest) &&
+		    !str_eq(name, im->disks[i].node))
+			layers_remove_node(im, name);
+	}
+}

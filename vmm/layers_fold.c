@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting layers together again, of vmm/layers.h. */
+#include "vmm/layers_private.h"
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/interrupt.h"
+#include "base/str.h"
+#include "disk/record.h"
+#include "vmm/disk_journal.h"
+#include "vmm/inspect.h"
+#include "vmm/json.h"
+#include "vmm/volume_users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { LEASH = 3 };
+
+/* A disk whose layers change. */
+struct folded {
+	size_t index;
+	const struct spec_disk *disk;
+	struct disk_chain chain;
+	char nodes[DISK_LAYERS_MAX][IMAGES_NODE_SIZE]; /* as in the chain */
+	size_t base; /* the layer of it that all above go into */
+};
+
+struct fold {
+	const struct layers_request *request;
+	struct machine_images images;
+	int state_dirfd, lock;
+	struct folded *disks;
+	size_t n;
+	bool stands; /* the guest, for our sake */
+	struct child guard;
+	int leash; /* the guard sees to it where this is closed without a word */
+};
+
+/* The layer of the tag, or the next below; 0: none. */
+static int find_base(const struct fold *f, struct folded *d, struct error *err)
+{
+	cleanup_free char *name = NULL;
+
+	d->base = 0;
+	if (!f->request->tag) {
+		d->base = d->chain.n > 1;
+		return 0;
+	}
+	name = layers_name(d->disk->path, f->request->tag);
+	if (!name)
+		return error_oom(err);
+	for (size_t k = 1; k < d->chain.n; k++)
+		if (volume_is_same(d->chain.v[k].path, name))
+			d->base = k;
+	return 0;
+}
+
+/* What is written to, and what goes, must be nobody else's. */
+static int check_users(const struct fold *f, const struct folded *d, struct error *err)
+{
+	cleanup_free char *own = str_printf("vm '%s'", f->request->vm->name);
+	int rc = own ? 0 : error_oom(err);
+
+	for (size_t k = 1; rc == 0 && k <= d->base; k++) {
+		const struct disk_layer *layer = &d->chain.v[k];
+		const char *slash = strrchr(layer->path, '/');
+		cleanup_strv struct strv clones = {0}, users = {0};
+
+		/* Clones lie on images that are not theirs. */
+		volume_users_find(f->request->lab, layer->path, &users);
+		if (users.n)
+			return error_set(err, EBUSY, "'%s' is a disk of vm '%s'", layer->path,
+					 users.v[0]);
+		if (strncmp(layer->path, d->disk->path, (size_t)(slash - layer->path) + 1) != 0 ||
+		    strchr(d->disk->path + (slash - layer->path) + 1, '/'))
+			return error_set(
+				err, EXDEV,
+				"'%s' lies in another folder (hv snap rebase makes the disk "
+				"stand alone)",
+				layer->path);
+		if (layer->format != DISK_FORMAT_QCOW2)
+			return error_set(
+				err, ENOTSUP,
+				"'%s' is raw, and the disk is configured as qcow2 (hv snap "
+				"rebase makes it stand alone)",
+				layer->path);
+		rc = volume_clones_find(f->request->lab, layer->path, &clones, err);
+		for (size_t i = 0; rc == 0 && i < clones.n; i++)
+			if (!str_eq(clones.v[i], own))
+				rc = error_set(err, EBUSY, "'%s' is the base of %s, too",
+					       layer->path, clones.v[i]);
+	}
+	return rc;
+}
+
+static int add_disk(struct fold *f, size_t i, bool commits, struct error *err)
+{
+	struct folded *d = &f->disks[f->n];
+	int rc;
+
+	d->index = i;
+	d->disk = &f->request->vm->disks[i];
+	if (d->disk->format != SPEC_FORMAT_QCOW2 || d->disk->read_only)
+		return 0;
+	rc = disk_chain_open(d->disk->path, DISK_FORMAT_QCOW2, true, &d->chain, NULL, err);
+	if (rc < 0)
+		return rc;
+	f->n++;
+	if (commits)
+		rc = find_base(f, d, err);
+	if (rc == 0 && commits)
+		rc = check_users(f, d, err);
+	if (rc == 0 && (commits ? d->base == 0 : d->chain.n == 1)) {
+		disk_chain_close(&d->chain);
+		f->n--;
+		return 0;
+	}
+	return rc < 0 ? rc : layers_find_nodes(&f->images, i, &d->chain, d->nodes, err);
+}
+
+static int choose(struct fold *f, bool commits, struct error *err)
+{
+	const struct spec_vm *vm = f->request->vm;
+	int rc = 0;
+
+	f->disks = calloc(vm->n_disks + 1, sizeof(*f->disks));
+	if (!f->disks)
+		return error_oom(err);
+	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
+		rc = error_wrap_if(err, add_disk(f, i, commits, err), "disk '%s'",
+				   vm->disks[i].name);
+	if (rc == 0 && !f->n)
+		rc = f->request->tag
+			     ? error_set(err, ENOENT, "no disk of it lies on a layer '%s'",
+					 f->request->tag)
+			     : error_set(err, ENOENT, "no disk of it lies on another image");
+	return rc;
+}
+
+static int open_fold(struct fold *f, bool commits, struct error *err)
+{
+	const struct layers_request *r = f->request;
+	int rc;
+
+	if (geteuid() != 0)
+		return error_set(err, EPERM, "changing the layers of disks needs root");
+	rc = machine_images_open(r->paths, r->host, r->vm, LAYERS_PREFIX, &f->images, err);
+	if (rc == 0)
+		rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 1, &f->state_dirfd, err);
+	for (size_t i = 0; rc == 0 && i < r->vm->n_disks; i++)
+		layers_sweep_nodes(&f->images, i);
+	if (rc == 0)
+		rc = machine_images_look(&f->images, err);
+	return rc < 0 ? rc : choose(f, commits, err);
+}
+
+static void close_fold(struct fold *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		disk_chain_close(&f->disks[i].chain);
+	free(f->disks);
+	close_fd(&f->lock);
+	close_fd(&f->state_dirfd);
+	machine_images_close(&f->images);
+}
+
+/* The set keeps what QEMU opened first, and with it the locks that it had on it: they would be in
+ * the way of its own. */
+static int drop_others(struct fold *f, const char *path, json_int_t kept, struct error *err)
+{
+	cleanup_json json_t *sets = NULL;
+	const char *number = str_after(path, "/dev/fdset/");
+	json_t *set, *entry;
+	uint64_t id = UINT64_MAX;
+	size_t i, k;
+	int rc = jobs_call(f->images.jobs, "query-fdsets", NULL, &sets, err);
+
+	if (!number || !str_parse_u64(number, INT64_MAX, &id))
+		return error_set(err, EPROTO, "QEMU has no descriptor set '%s'", path);
+	json_array_foreach (sets, i, set) {
+		if (json_integer_value(json_object_get(set, "fdset-id")) != (json_int_t)id)
+			continue;
+		json_array_foreach (json_object_get(set, "fds"), k, entry) {
+			json_int_t fd = json_integer_value(json_object_get(entry, "fd"));
+
+			if (rc == 0 && fd != kept)
+				rc = jobs_call(f->images.jobs, "remove-fd",
+					       json_pack("{s:I s:I}", "fdset-id", (json_int_t)id,
+							 "fd", fd),
+					       NULL, err);
+		}
+	}
+	return rc;
+}
+
+/* The base was opened to be read only: QEMU gets a descriptor that it may write by. */
+static int open_to_write(struct fold *f, struct folded *d, struct error *err)
+{
+	const char *node = d->nodes[d->base];
+	char file[IMAGES_NODE_SIZE + 8];
+	cleanup_close int fd = -1;
+	json_int_t added = -1;
+	const char *path;
+	json_t *info;
+	int rc;
+
+	(void)str_format(file, sizeof(file), "%s-file", node);
+	info = machine_images_find_node(&f->images, file);
+	path = json_get_string(info, "file");
+	if (!path)
+		return error_set(err, EPROTO, "QEMU has no file '%s'", file);
+	if (!json_is_true(json_object_get(info, "ro")))
+		return 0;
+	rc = disk_open(d->chain.v[d->base].path, false, &fd, err);
+	if (rc == 0)
+		rc = jobs_add_fd_to(f->images.jobs, fd, LAYERS_MARK, path, &added, err);
+	if (rc == 0)
+		rc = jobs_call(f->images.jobs, "blockdev-reopen",
+			       json_pack("{s:[{s:s s:s s:s s:b s:s}]}", "options", "driver", "file",
+					 "node-name", file, "filename", path, "read-only", 0,
+					 "discard", "unmap"),
+			       NULL, err);
+	return rc < 0 ? rc : drop_others(f, path, added, err);
+}
+
+static int begin_commit(struct fold *f, struct folded *d, struct error *err)
+{
+	char id[40];
+	int rc = open_to_write(f, d, err);
+
+	(void)str_format(id, sizeof(id), LAYERS_PREFIX "disk%zu", d->index);
+	if (rc == 0)
+		rc = jobs_call(f->images.jobs, "block-commit",
+			       json_pack("{s:s s:s s:s s:b s:I}", "job-id", id, "device",
+					 d->nodes[0], "base-node", d->nodes[d->base],
+					 "auto-dismiss", 0, "speed",
+					 (json_int_t)f->request->limit_bytes),
+			       NULL, err);
+	return error_wrap_if(err, rc, "disk '%s'", d->disk->name);
+}
+
+/* Until nobody has the images: a process that dies lets go of one thing after the other. */
+static int wait_for_turn(const struct fold *f)
+{
+	cleanup_close int fd = -1;
+	int rc = paths_open_run(f->request->paths, PATHS_VM, f->request->vm->name, 0, &fd, NULL);
+
+	return rc < 0 ? rc : flock(fd, LOCK_EX) < 0 ? -errno : 0;
+}
+
+/* Of a verb that was killed while the guest stood: the names follow QEMU, and it goes on. */
+static int guard(void *arg)
+{
+	struct fold *f = arg;
+	struct machine_images im = MACHINE_IMAGES_INIT;
+	sigset_t before;
+	char word;
+	ssize_t n;
+	int rc;
+
+	do {
+		n = read(LEASH, &word, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return EXIT_SUCCESS;
+	fault_off();
+	interrupt_hold(&before);
+	do {
+		rc = wait_for_turn(f);
+		if (rc == 0)
+			rc = machine_images_open_running(f->request->paths, f->request->vm,
+							 LAYERS_PREFIX, &im, NULL);
+	} while (rc == -EBUSY);
+	if (rc == 0 && im.running)
+		(void)jobs_call(im.jobs, "cont", NULL, NULL, NULL);
+	machine_images_close(&im);
+	return EXIT_SUCCESS;
+}
+
+static int start_guard(struct fold *f, struct error *err)
+{
+	int fds[2], rc;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	rc = child_spawn(
+		&(struct child_spec){
+			.path = "hv-resume",
+			.fds = &(struct child_fd){.fd = fds[0], .target = LEASH},
+			.n_fds = 1,
+			.stdin_fd = -1,
+			.stdout_fd = -1,
+			.stderr_fd = -1,
+			.cwd_fd = -1,
+			.cgroup_fd = -1,
+			.new_session = true,
+			.run = guard,
+			.run_arg = f,
+		},
+		&f->guard, err);
+	(void)close(fds[0]);
+	if (rc < 0)
+		(void)close(fds[1]);
+	else
+		f->leash = fds[1];
+	return rc;
+}
+
+static int stop_guest(struct fold *f, struct error *err)
+{
+	cleanup_json json_t *status = NULL;
+	int rc = f->images.running ? jobs_call(f->images.jobs, "query-status", NULL, &status, err)
+				   : 0;
+
+	/* One that stands already is not ours to let go. */
+	if (rc < 0 || !json_is_true(json_object_get(status, "running")))
+		return rc;
+	rc = start_guard(f, err);
+	if (rc == 0) {
+		f->stands = true;
+		rc = jobs_call(f->images.jobs, "stop", NULL, NULL, err);
+	}
+	return rc;
+}
+
+static int resume_guest(struct fold *f, struct error *err)
+{
+	int rc;
+
+	if (!f->stands)
+		return 0;
+	f->stands = false;
+	rc = jobs_call(f->images.jobs, "cont", NULL, NULL, err);
+	/* Where that failed, the guard tries once more. */
+	if (rc == 0 && write(f->leash, "", 1) < 0)
+		rc = error_errno(err, errno, "pipe");
+	close_fd(&f->leash);
+	return rc;
+}
+
+static int plan_names(const struct folded *d, json_t *steps, json_t *nodes, struct error *err)
+{
+	const char *base = d->chain.v[d->base].path;
+	cleanup_disk_record struct disk_record below = {0};
+	char index[24];
+	int rc = disk_record_read(base, &below, err);
+
+	if (rc < 0)
+		return rc;
+	/* A name of the folder is one in the disk's folder then, where the two are not the same. */
+	if (below.backing && d->base + 1 < d->chain.n)
+		disk_steps_record(steps, d->disk->path, below.backing, below.backing_format);
+	else
+		disk_steps_record(steps, d->disk->path, NULL, DISK_FORMAT_QCOW2);
+	disk_steps_rename(steps, base, d->disk->path);
+	for (size_t k = 1; k <= d->base; k++) {
+		if (k < d->base)
+			disk_steps_unlink(steps, d->chain.v[k].path);
+		disk_steps_record(steps, d->chain.v[k].path, NULL, DISK_FORMAT_QCOW2);
+	}
+	(void)str_format(index, sizeof(index), "%zu", d->index);
+	(void)json_object_set_new(nodes, index, json_string(d->nodes[d->base]));
+	return 0;
+}
+
+static int change_names(struct fold *f, struct error *err)
+{
+	struct disk_journal journal = {
+		.steps = json_array(),
+		.undo = json_array(),
+		.nodes = json_object(),
+	};
+	int rc = disk_journal_lock(f->state_dirfd, &f->lock, err);
+
+	for (size_t i = 0; rc == 0 && i < f->n; i++)
+		rc = plan_names(&f->disks[i], journal.steps, journal.nodes, err);
+	if (rc == 0)
+		rc = disk_journal_write(f->state_dirfd, &journal, err);
+	fault_point("commit is to be named");
+	if (rc == 0)
+		rc = jobs_complete(f->images.jobs, LAYERS_PREFIX, err);
+	if (rc == 0)
+		rc = jobs_wait(f->images.jobs, LAYERS_PREFIX, f->n, JOBS_ENDED, NULL, NULL, err);
+	fault_point("commit changed over");
+	if (rc == 0) {
+		json_decref(journal.nodes);
+		journal.nodes = NULL;
+		rc = disk_journal_write(f->state_dirfd, &journal, err);
+	}
+	if (rc == 0)
+		rc = disk_journal_finish(f->state_dirfd, true, err);
+	else if (f->lock >= 0 && rc != -ECONNRESET && machine_images_look(&f->images, NULL) == 0)
+		(void)machine_images_settle(&f->images, NULL);
+	fault_point("commit named");
+	disk_journal_free(&journal);
+	close_fd(&f->lock);
+	return rc;
+}
+
+/* Nodes of layers that are no part of a disk any more. */
+static void remove_layers(struct fold *f)
+{
+	if (machine_images_look(&f->images, NULL) < 0)
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->disks[i].chain.n; k++)
+			if (!str_eq(f->disks[i].nodes[k], f->images.disks[f->disks[i].index].node))
+				layers_remove_node(&f->images, f->disks[i].nodes[k]);
+}
+
+static int commit(struct fold *f, struct error *err)
+{
+	const struct layers_request *r = f->request;
+	struct error later = ERROR_INIT;
+	size_t begun = 0;
+	int rc = open_fold(f, true, err), resumed;
+
+	for (; rc == 0 && begun < f->n; begun++)
+		rc = begin_commit(f, &f->disks[begun], err);
+	fault_point("commit begun");
+	if (rc == 0)
+		rc = jobs_wait(f->images.jobs, LAYERS_PREFIX, f->n, JOBS_READY, r->show, r->arg,
+			       err);
+	if (rc == 0)
+		rc = stop_guest(f, err);
+	fault_point("guest stands");
+	if (rc == 0)
+		rc = change_names(f, err);
+	if (rc < 0 && f->images.jobs)
+		jobs_cancel(f->images.jobs, LAYERS_PREFIX);
+	resumed = resume_guest(f, &later);
+	if (f->guard.pidfd >= 0)
+		(void)child_wait(&f->guard, -1, NULL, NULL);
+	if (rc < 0)
+		return begun ? error_wrap(err, rc,
+					  "the disks are what they were; the image below is no "
+					  "more what it was when it was saved")
+			     : rc;
+	if (resumed < 0) {
+		*err = later;
+		return resumed;
+	}
+	(void)jobs_dismiss(f->images.jobs, LAYERS_PREFIX, NULL);
+	if (f->images.running)
+		remove_layers(f);
+	return 0;
+}
+
+int layers_commit(const struct layers_request *request, struct error *err)
+{
+	struct fold f = {
+		.request = request,
+		.images = MACHINE_IMAGES_INIT,
+		.state_dirfd = -1,
+		.lock = -1,
+		.guard = CHILD_INIT,
+		.leash = -1,
+	};
+	int rc = commit(&f, err);
+
+	close_fold(&f);
+	return rc;
+}
+
+static int rebase(struct fold *f, struct error *err)
+{
+	const struct layers_request *r = f->request;
+	int rc = open_fold(f, false, err);
+
+	for (size_t i = 0; rc == 0 && i < f->n; i++) {
+		char id[40];
+
+		(void)str_format(id, sizeof(id), LAYERS_PREFIX "disk%zu", f->disks[i].index);
+		rc = jobs_call(f->images.jobs, "block-stream",
+			       json_pack("{s:s s:s s:b s:I}", "job-id", id, "device",
+					 f->disks[i].nodes[0], "auto-dismiss", 0, "speed",
+					 (json_int_t)r->limit_bytes),
+			       NULL, err);
+		rc = error_wrap_if(err, rc, "disk '%s'", f->disks[i].disk->name);
+	}
+	fault_point("rebase begun");
+	if (rc == 0)
+		rc = jobs_wait(f->images.jobs, LAYERS_PREFIX, f->n, JOBS_CONCLUDED, r->show, r->arg,
+			       err);
+	fault_point("rebase copied");
+	if (f->images.jobs)
+		jobs_cancel(f->images.jobs, LAYERS_PREFIX);
+	/* Its header names nothing any more; until now the record was for one that does. */
+	for (size_t i = 0; rc == 0 && i < f->n; i++)
+		rc = disk_record_remove(f->disks[i].disk->path, err);
+	if (rc == 0 && f->images.running)
+		remove_layers(f);
+	return rc;
+}
+
+int layers_rebase(const struct layers_request *request, struct error *err)
+{
+	struct fold f = {
+		.request = request,
+		.images = MACHINE_IMAGES_INIT,
+		.state_dirfd = -1,
+		.lock = -1,
+		.guard = CHILD_INIT,
+		.leash = -1,
+	};
+	int rc = rebase(&f, err);
+
+	close_fold(&f);
+	return rc;
+}

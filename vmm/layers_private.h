@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of vmm/layers.h share. */
+#ifndef HV_VMM_LAYERS_PRIVATE_H
+#define HV_VMM_LAYERS_PRIVATE_H
+
+#include "disk/chain.h"
+#include "vmm/layers.h"
+#include "vmm/machine_images.h"
+
+/* Of jobs. Nodes and descriptors of layers outlive the verb, and are known by their names:
+ * disk0.1 is the first overlay that disk0 got since the start, disk0-1 what lay below it then. */
+#define LAYERS_PREFIX "hv-layers-"
+#define LAYERS_MARK "hv layer"
+
+/* The nodes of disk i, the active one first, as its chain on the disk has them: -EPROTO where the
+ * two do not agree. */
+int layers_find_nodes(const struct machine_images *im, size_t i, const struct disk_chain *chain,
+		      char (*ret_nodes)[IMAGES_NODE_SIZE], struct error *err);
+
+/* The node for the next overlay of a disk. */
+void layers_next_node(const struct image *active, size_t i, char ret[static IMAGES_NODE_SIZE]);
+
+/* Removes a node with its file, its descriptors too; one that is in use stays. */
+void layers_remove_node(struct machine_images *im, const char *node);
+
+/* The same for each node of disk i that nothing uses. */
+void layers_sweep_nodes(struct machine_images *im, size_t i);
+
+#endif

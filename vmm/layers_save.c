@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/* Making overlays, of vmm/layers.h. */
+#include "vmm/layers_private.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/interrupt.h"
+#include "base/str.h"
+#include "disk/cache.h"
+#include "disk/copy.h"
+#include "disk/record.h"
+#include "vmm/disk_journal.h"
+#include "vmm/hold.h"
+#include "vmm/inspect.h"
+#include "vmm/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A disk that gets an overlay. */
+struct saved {
+	size_t index;
+	const struct spec_disk *disk;
+	char *base; /* the other name that its image gets */
+	char *overlay; /* the name that the overlay has until it gets the disk's */
+	char *unfinished; /* and the one before that, of disk_overlay() */
+	struct disk_record below; /* of its image */
+	uint64_t virtual_bytes;
+	char node[IMAGES_NODE_SIZE];
+};
+
+struct save {
+	const struct layers_request *request;
+	struct machine_images images; /* where it runs */
+	struct rundir rundir; /* where it is stopped */
+	int state_dirfd, lock;
+	struct saved *disks;
+	size_t n;
+	struct disk_journal journal;
+};
+
+static char *overlay_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return str_printf("%.*s/.%s.overlay", (int)(slash - path), path, slash + 1);
+}
+
+static int check_disk(struct save *s, struct saved *d, struct error *err)
+{
+	const char *path = d->disk->path;
+	struct disk_chain chain;
+	struct disk_info info;
+	int rc;
+
+	if (d->disk->format != SPEC_FORMAT_QCOW2)
+		return error_set(
+			err, ENOTSUP,
+			"it is raw, and an overlay is not (qemu-img convert -O qcow2 makes "
+			"it one that can have layers)");
+	d->base = layers_name(path, s->request->tag);
+	d->overlay = overlay_name(path);
+	d->unfinished = d->overlay ? str_printf("%.*s/.%s.new",
+						(int)(strrchr(d->overlay, '/') - d->overlay),
+						d->overlay, strrchr(d->overlay, '/') + 1)
+				   : NULL;
+	if (!d->base || !d->unfinished)
+		return error_oom(err);
+	if (strlen(strrchr(d->base, '/') + 1) + strlen(".json") > NAME_MAX)
+		return error_set(err, ENAMETOOLONG, "'%s'", d->base);
+	if (faccessat(AT_FDCWD, d->base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_set(err, EEXIST, "'%s' is there already", d->base);
+	rc = disk_chain_open(path, DISK_FORMAT_QCOW2, true, &chain, &info, err);
+	if (rc < 0)
+		return rc;
+	/* The base gets a name and goes on with what lies below it. */
+	if (chain.n >= DISK_LAYERS_MAX)
+		rc = error_set(err, E2BIG, "it has %zu layers (hv snap commit folds them)",
+			       chain.n);
+	if (rc == 0 && info.in_use && !s->images.running)
+		rc = error_set(err, EBUSY, "'%s' is in use by another process", path);
+	disk_chain_close(&chain);
+	d->virtual_bytes = info.virtual_bytes;
+	if (rc == 0 && info.has_backing)
+		rc = disk_record_read(path, &d->below, err);
+	return rc;
+}
+
+static int choose(struct save *s, struct error *err)
+{
+	const struct spec_vm *vm = s->request->vm;
+
+	s->disks = calloc(vm->n_disks + 1, sizeof(*s->disks));
+	if (!s->disks)
+		return error_oom(err);
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		struct saved *d = &s->disks[s->n];
+		int rc;
+
+		if (vm->disks[i].read_only)
+			continue;
+		s->n++;
+		d->index = i;
+		d->disk = &vm->disks[i];
+		rc = error_wrap_if(err, check_disk(s, d, err), "disk '%s'", d->disk->name);
+		if (rc < 0)
+			return rc;
+	}
+	return s->n ? 0 : error_set(err, EINVAL, "it has no disk that can be written to");
+}
+
+/* Steps that take away what was made for nothing. */
+static json_t *undo_steps(const struct save *s)
+{
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct saved *d = &s->disks[i];
+
+		disk_steps_unlink(steps, d->unfinished);
+		disk_steps_unlink(steps, d->overlay);
+		disk_steps_record(steps, d->overlay, NULL, DISK_FORMAT_QCOW2);
+		disk_steps_unlink(steps, d->base);
+		disk_steps_record(steps, d->base, NULL, DISK_FORMAT_QCOW2);
+	}
+	return steps;
+}
+
+static json_t *forward_steps(const struct save *s)
+{
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct saved *d = &s->disks[i];
+
+		disk_steps_record(steps, d->disk->path, strrchr(d->base, '/') + 1,
+				  DISK_FORMAT_QCOW2);
+		disk_steps_rename(steps, d->overlay, d->disk->path);
+		disk_steps_record(steps, d->overlay, NULL, DISK_FORMAT_QCOW2);
+	}
+	return steps;
+}
+
+static int make_layer(const struct saved *d, struct error *err)
+{
+	int rc = 0;
+
+	if (link(d->disk->path, d->base) < 0)
+		return error_errno(err, errno, "link '%s'", d->base);
+	fault_point("base linked");
+	if (d->below.backing)
+		rc = disk_record_write(d->base, &d->below, err);
+	if (rc == 0)
+		rc = disk_overlay(d->overlay, d->base, DISK_FORMAT_QCOW2, d->virtual_bytes, err);
+	fault_point("overlay made");
+	return rc;
+}
+
+static int make_layers(struct save *s, struct error *err)
+{
+	int rc;
+
+	/* Until there is more to say: all of this is taken away again. */
+	s->journal.steps = undo_steps(s);
+	rc = s->journal.steps ? disk_journal_write(s->state_dirfd, &s->journal, err)
+			      : error_oom(err);
+	for (size_t i = 0; rc == 0 && i < s->n; i++) {
+		rc = error_wrap_if(err, make_layer(&s->disks[i], err), "disk '%s'",
+				   s->disks[i].disk->name);
+		if (rc == 0)
+			rc = interrupt_check(err);
+	}
+	if (rc < 0)
+		return rc;
+	s->journal.undo = s->journal.steps;
+	s->journal.steps = forward_steps(s);
+	return s->journal.steps ? 0 : error_oom(err);
+}
+
+static int open_overlay(const struct saved *d, int *ret_fd, bool *ret_direct, struct error *err)
+{
+	static const enum disk_cache caches[] = {
+		[SPEC_CACHE_AUTO] = DISK_CACHE_AUTO,
+		[SPEC_CACHE_NONE] = DISK_CACHE_NONE,
+		[SPEC_CACHE_WRITEBACK] = DISK_CACHE_WRITEBACK,
+	};
+	int rc = disk_open(d->overlay, false, ret_fd, err);
+
+	_Static_assert(sizeof(caches) / sizeof(caches[0]) == SPEC_CACHE_COUNT, "a word each");
+	return rc < 0 ? rc : disk_cache_choose(*ret_fd, caches[d->disk->cache], ret_direct, err);
+}
+
+/* As vmm/qemu_args.c has them. */
+static json_t *pack_node(const char *driver, const char *name, const char *below_key,
+			 const char *below, bool direct)
+{
+	json_t *j = json_pack("{s:s s:s s:s s:s}", "driver", driver, "node-name", name, below_key,
+			      below, "discard", "unmap");
+
+	if (j && direct)
+		(void)json_object_set_new(j, "cache", json_pack("{s:b}", "direct", 1));
+	return j;
+}
+
+/* QEMU gets the overlay, and is not told what it lies on: it will be what it has now. */
+static int add_overlay(struct save *s, struct saved *d, struct error *err)
+{
+	char path[JOBS_PATH_SIZE], file_node[IMAGES_NODE_SIZE + 8];
+	cleanup_close int fd = -1;
+	bool direct = false;
+	json_t *format;
+	int rc;
+
+	layers_next_node(&s->images.disks[d->index], d->index, d->node);
+	(void)str_format(file_node, sizeof(file_node), "%s-file", d->node);
+	rc = open_overlay(d, &fd, &direct, err);
+	if (rc == 0)
+		rc = jobs_add_fd(s->images.jobs, fd, LAYERS_MARK, path, err);
+	if (rc == 0)
+		rc = jobs_call(s->images.jobs, "blockdev-add",
+			       pack_node("file", file_node, "filename", path, direct), NULL, err);
+	if (rc == 0) {
+		format = pack_node("qcow2", d->node, "file", file_node, direct);
+		if (format) {
+			(void)json_object_set_new(format, "backing", json_null());
+			(void)json_object_set_new(format, "detect-zeroes", json_string("unmap"));
+		}
+		rc = jobs_call(s->images.jobs, "blockdev-add", format, NULL, err);
+	}
+	return error_wrap_if(err, rc, "disk '%s'", d->disk->name);
+}
+
+static json_t *build_transaction(const struct save *s)
+{
+	json_t *actions = json_array();
+
+	for (size_t i = 0; i < s->n; i++)
+		(void)json_array_append_new(
+			actions, json_pack("{s:s s:{s:s s:s}}", "type", "blockdev-snapshot", "data",
+					   "node", s->images.disks[s->disks[i].index].node,
+					   "overlay", s->disks[i].node));
+	return json_pack("{s:o}", "actions", actions);
+}
+
+/* What QEMU has where it has changed over. */
+static json_t *expect_nodes(const struct save *s)
+{
+	json_t *nodes = json_object();
+	char index[24];
+
+	for (size_t i = 0; nodes && i < s->n; i++) {
+		(void)str_format(index, sizeof(index), "%zu", s->disks[i].index);
+		(void)json_object_set_new(nodes, index, json_string(s->disks[i].node));
+	}
+	return nodes;
+}
+
+static int change_over(struct save *s, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->request->vm->n_disks; i++)
+		layers_sweep_nodes(&s->images, i);
+	for (size_t i = 0; rc == 0 && i < s->n; i++)
+		rc = add_overlay(s, &s->disks[i], err);
+	s->journal.nodes = expect_nodes(s);
+	s->journal.counts_stopped = true;
+	if (rc == 0 && !s->journal.nodes)
+		rc = error_oom(err);
+	if (rc == 0)
+		rc = disk_journal_write(s->state_dirfd, &s->journal, err);
+	fault_point("overlays known to QEMU");
+	if (rc == 0)
+		rc = jobs_call(s->images.jobs, "transaction", build_transaction(s), NULL, err);
+	fault_point("overlays active");
+	json_decref(s->journal.nodes);
+	s->journal.nodes = NULL;
+	return rc;
+}
+
+static int save(struct save *s, struct error *err)
+{
+	int rc = choose(s, err);
+
+	if (rc == 0)
+		rc = disk_journal_lock(s->state_dirfd, &s->lock, err);
+	if (rc < 0)
+		return rc;
+	rc = make_layers(s, err);
+	if (rc == 0 && s->images.running)
+		rc = change_over(s, err);
+	if (rc == 0)
+		rc = disk_journal_write(s->state_dirfd, &s->journal, err);
+	if (rc == 0)
+		return disk_journal_finish(s->state_dirfd, true, err);
+	/* Where QEMU went in the middle nobody knows what it did: the journal does. */
+	if (s->images.running && rc != -ECONNRESET && machine_images_look(&s->images, NULL) == 0)
+		(void)machine_images_settle(&s->images, NULL);
+	else
+		(void)disk_journal_settle_locked(s->state_dirfd, NULL);
+	for (size_t i = 0; s->images.running && i < s->request->vm->n_disks; i++)
+		layers_sweep_nodes(&s->images, i);
+	return rc;
+}
+
+int layers_save(const struct layers_request *request, struct error *err)
+{
+	struct save s = {
+		.request = request,
+		.images = MACHINE_IMAGES_INIT,
+		.rundir = RUNDIR_INIT,
+		.state_dirfd = -1,
+		.lock = -1,
+	};
+	int rc;
+
+	if (!str_is_name(request->tag))
+		return error_set(err, EINVAL,
+				 "'%s' is no tag (letters, digits, and ._- behind the first)",
+				 request->tag);
+	rc = machine_images_open_running(request->paths, request->vm, LAYERS_PREFIX, &s.images,
+					 err);
+	if (rc == 0 && !s.images.running)
+		rc = machine_hold_files(request->paths, request->vm, &s.rundir, err);
+	if (rc == 0)
+		rc = paths_open_state(request->paths, PATHS_VM, request->vm->name, 1,
+				      &s.state_dirfd, err);
+	if (rc == 0)
+		rc = save(&s, err);
+	for (size_t i = 0; i < s.n; i++) {
+		free(s.disks[i].base);
+		free(s.disks[i].overlay);
+		free(s.disks[i].unfinished);
+		disk_record_free(&s.disks[i].below);
+	}
+	free(s.disks);
+	disk_journal_free(&s.journal);
+	close_fd(&s.lock);
+	close_fd(&s.state_dirfd);
+	if (s.rundir.lockfd >= 0)
+		rundir_remove(&s.rundir, request->paths, PATHS_VM, request->vm->name);
+	machine_images_close(&s.images);
+	return rc;
+}
