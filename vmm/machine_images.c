@@ -118,7 +118,7 @@ static bool is_at(const struct machine_images *im, json_t *nodes)
 int machine_images_settle(struct machine_images *im, struct error *err)
 {
 	cleanup_close int state_dirfd = -1;
-	struct disk_journal *j;
+	struct disk_journal *j = NULL;
 	bool counts;
 	int rc = paths_open_state(im->paths, PATHS_VM, im->vm->name, 0, &state_dirfd, err);
 
