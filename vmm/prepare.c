@@ -64,7 +64,7 @@ static int make_folder(struct making *m, struct error *err)
 	return rc;
 }
 
-static int connect_source(struct making *m, struct error *err)
+static int open_source(struct making *m, struct error *err)
 {
 	const char *name = m->o->vm->name;
 	cleanup_close int fd = -1;
@@ -75,6 +75,13 @@ static int connect_source(struct making *m, struct error *err)
 		return error_set(err, ENOTCONN, "it is not up (hv up %s)", name);
 	if (rc == 0)
 		rc = line_open(&m->source, m->event, "QEMU", steal_fd(&fd), err);
+	return rc;
+}
+
+static int connect_source(struct making *m, struct error *err)
+{
+	int rc = open_source(m, err);
+
 	/* From here on the supervisor looks after the guest, should we not. */
 	if (rc == 0)
 		rc = line_call(&m->source, "hv-copy", NULL, NULL, err);
@@ -174,6 +181,11 @@ static int copy_machine(struct making *m, struct error *err)
 	rc = join(m, err);
 	if (rc == 0)
 		rc = line_await_migration(&m->source, "completed", tick, m, err);
+	/* A supervisor that was killed forgot whose stand this is; the next one listens. */
+	if (rc < 0 && m->source.closed.code) {
+		line_close(&m->source);
+		(void)open_source(m, &other);
+	}
 	resumed = run_on(m, rc < 0, rc < 0 ? &other : err);
 	if (rc == 0)
 		rc = resumed;
