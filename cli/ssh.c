@@ -13,7 +13,7 @@
 
 enum { SSH_PORT = 22 };
 
-/* ssh has a shell run its proxy command, after it has put values in for what stands behind "%". */
+/* ssh has a shell exec its proxy command, after it has put values in for what stands behind "%". */
 static void add_quoted(struct strbuf *into, const char *path)
 {
 	strbuf_add(into, "'", 1);
@@ -34,7 +34,7 @@ static int add_proxy(struct strv *argv, uint32_t cid, struct error *err)
 
 	if (rc < 0)
 		return rc;
-	strbuf_addf(&command, "ProxyCommand=exec ");
+	strbuf_addf(&command, "ProxyCommand=");
 	add_quoted(&command, self);
 	strbuf_addf(&command, " vsock-connect %u %d", cid, SSH_PORT);
 	if (command.failed)
