@@ -6,15 +6,14 @@
 #ifndef HV_CLI_FREEZE_H
 #define HV_CLI_FREEZE_H
 
-#include "base/child.h"
+#include "base/guard.h"
 #include "cli/agent.h"
 
 struct freeze {
 	struct cli *cli;
 	const char *vm; /* borrowed */
 	struct cli_agent agent;
-	struct child guard;
-	int leash; /* the guard thaws when it is closed without a word */
+	struct guard guard; /* thaws them should we be killed */
 	struct error why_not;
 };
 

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/guard.h"
 #include "base/interrupt.h"
 #include "base/str.h"
 #include "disk/record.h"
@@ -19,8 +20,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-enum { LEASH = 3 };
 
 /* A disk whose layers change. */
 struct folded {
@@ -38,8 +37,7 @@ struct fold {
 	struct folded *disks;
 	size_t n;
 	bool stands; /* the guest, for our sake */
-	struct child guard;
-	int leash; /* the guard sees to it where this is closed without a word */
+	struct guard guard; /* of the guest that stands */
 };
 
 /* The layer of the tag, or the next below; 0: none. */
@@ -255,20 +253,13 @@ static int wait_for_turn(const struct fold *f)
 }
 
 /* Of a verb that was killed while the guest stood: the names follow QEMU, and it goes on. */
-static int guard(void *arg)
+static void let_run(void *arg)
 {
 	struct fold *f = arg;
 	struct machine_images im = MACHINE_IMAGES_INIT;
 	sigset_t before;
-	char word;
-	ssize_t n;
 	int rc;
 
-	do {
-		n = read(LEASH, &word, 1);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0)
-		return EXIT_SUCCESS;
 	fault_off();
 	interrupt_hold(&before);
 	do {
@@ -280,36 +271,6 @@ static int guard(void *arg)
 	if (rc == 0 && im.running)
 		(void)jobs_call(im.jobs, "cont", NULL, NULL, NULL);
 	machine_images_close(&im);
-	return EXIT_SUCCESS;
-}
-
-static int start_guard(struct fold *f, struct error *err)
-{
-	int fds[2], rc;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	rc = child_spawn(
-		&(struct child_spec){
-			.path = "hv-resume",
-			.fds = &(struct child_fd){.fd = fds[0], .target = LEASH},
-			.n_fds = 1,
-			.stdin_fd = -1,
-			.stdout_fd = -1,
-			.stderr_fd = -1,
-			.cwd_fd = -1,
-			.cgroup_fd = -1,
-			.new_session = true,
-			.run = guard,
-			.run_arg = f,
-		},
-		&f->guard, err);
-	(void)close(fds[0]);
-	if (rc < 0)
-		(void)close(fds[1]);
-	else
-		f->leash = fds[1];
-	return rc;
 }
 
 static int stop_guest(struct fold *f, struct error *err)
@@ -321,7 +282,7 @@ static int stop_guest(struct fold *f, struct error *err)
 	/* One that stands already is not ours to let go. */
 	if (rc < 0 || !json_is_true(json_object_get(status, "running")))
 		return rc;
-	rc = start_guard(f, err);
+	rc = guard_start(&f->guard, "hv-resume", let_run, f, err);
 	if (rc == 0) {
 		f->stands = true;
 		rc = jobs_call(f->images.jobs, "stop", NULL, NULL, err);
@@ -338,9 +299,8 @@ static int resume_guest(struct fold *f, struct error *err)
 	f->stands = false;
 	rc = jobs_call(f->images.jobs, "cont", NULL, NULL, err);
 	/* Where that failed, the guard tries once more. */
-	if (rc == 0 && write(f->leash, "", 1) < 0)
-		rc = error_errno(err, errno, "pipe");
-	close_fd(&f->leash);
+	if (rc == 0)
+		guard_dismiss(&f->guard);
 	return rc;
 }
 
@@ -435,8 +395,6 @@ static int commit(struct fold *f, struct error *err)
 	if (rc < 0 && f->images.jobs)
 		jobs_cancel(f->images.jobs, LAYERS_PREFIX);
 	resumed = resume_guest(f, &later);
-	if (f->guard.pidfd >= 0)
-		(void)child_wait(&f->guard, -1, NULL, NULL);
 	if (rc < 0)
 		return begun ? error_wrap(err, rc,
 					  "the disks are what they were; the image below is no "
@@ -459,12 +417,13 @@ int layers_commit(const struct layers_request *request, struct error *err)
 		.images = MACHINE_IMAGES_INIT,
 		.state_dirfd = -1,
 		.lock = -1,
-		.guard = CHILD_INIT,
-		.leash = -1,
+		.guard = GUARD_INIT,
 	};
 	int rc = commit(&f, err);
 
 	close_fold(&f);
+	/* It waits for its turn, which is ours until here. */
+	guard_let_act(&f.guard);
 	return rc;
 }
 
@@ -506,8 +465,7 @@ int layers_rebase(const struct layers_request *request, struct error *err)
 		.images = MACHINE_IMAGES_INIT,
 		.state_dirfd = -1,
 		.lock = -1,
-		.guard = CHILD_INIT,
-		.leash = -1,
+		.guard = GUARD_INIT,
 	};
 	int rc = rebase(&f, err);
 
