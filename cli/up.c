@@ -120,13 +120,20 @@ static int inspect_one(const struct up *u, const struct spec_vm *vm, struct erro
 
 	if (rc == 0)
 		rc = template_check_writable(&u->cli->paths, u->cli->lab, vm, err);
-
 	if (rc == 0)
 		rc = inspect_vm(vm, &u->host, err);
 	if (rc == 0)
 		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
 	firmware_found_free(&firmware);
 	return error_wrap_if(err, rc, "vm '%s'", vm->name);
+}
+
+static bool is_served(const struct up *u, size_t i)
+{
+	enum rundir_state run;
+
+	return rundir_look(&u->cli->paths, PATHS_VM, u->vms[i]->name, &run, NULL) == 0 &&
+	       run == RUNDIR_SERVED;
 }
 
 /* Tells every fault; nothing was touched by then. */
@@ -144,7 +151,8 @@ static int inspect(struct up *u)
 		if (!needs_start(u, i) || u->unclean[i])
 			continue;
 		rc = inspect_one(u, u->vms[i], &err);
-		if (rc < 0) {
+		/* What is in its way is itself, where somebody else starts it just now. */
+		if (rc < 0 && !is_served(u, i)) {
 			cli_tell(&err);
 			n_faults++;
 		}
