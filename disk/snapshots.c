@@ -125,27 +125,6 @@ int disk_snapshots_parse(const uint8_t *buf, size_t len, uint32_t count,
 	return rc;
 }
 
-/* Up to len bytes at offset; what there is of them. */
-static int read_at(int fd, uint64_t offset, uint8_t *buf, size_t len, size_t *ret_len,
-		   struct error *err)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fd, buf + done, len - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_errno(err, errno, "read the image");
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	*ret_len = done;
-	return 0;
-}
-
 static int read_header(int fd, uint64_t file_bytes, struct qcow2_info *ret_info, struct error *err)
 {
 	cleanup_free uint8_t *start = NULL;
@@ -153,14 +132,14 @@ static int read_header(int fd, uint64_t file_bytes, struct qcow2_info *ret_info,
 	size_t len, want;
 	int rc;
 
-	rc = read_at(fd, 0, header, sizeof(header), &len, err);
+	rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
 	if (rc < 0)
 		return rc;
 	want = qcow2_want_bytes(header, len);
 	start = malloc(want ? want : 1);
 	if (!start)
 		return error_oom(err);
-	rc = read_at(fd, 0, start, want, &len, err);
+	rc = disk_read_at(fd, 0, start, want, &len, err);
 	return rc < 0 ? rc : qcow2_parse(start, len, file_bytes, ret_info, err);
 }
 
@@ -183,7 +162,7 @@ static int read_table(int fd, const struct qcow2_info *info, uint64_t file_bytes
 		buf = malloc(want ? want : 1);
 		if (!buf)
 			return error_oom(err);
-		rc = read_at(fd, info->snapshots_offset, buf, want, &len, err);
+		rc = disk_read_at(fd, info->snapshots_offset, buf, want, &len, err);
 		if (rc == 0)
 			rc = disk_snapshots_parse(buf, len, info->n_snapshots, ret_snapshots, err);
 		if (rc == -EMSGSIZE && all)

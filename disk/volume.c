@@ -75,13 +75,13 @@ static int size_of(int fd, const struct stat *st, uint64_t *ret_bytes, struct er
 		       : 0;
 }
 
-/* The first len bytes; what there is of them. */
-static int read_start(int fd, uint8_t *buf, size_t len, size_t *ret_len, struct error *err)
+int disk_read_at(int fd, uint64_t offset, uint8_t *buf, size_t len, size_t *ret_len,
+		 struct error *err)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pread(fd, buf + done, len - done, (off_t)done);
+		ssize_t n = pread(fd, buf + done, len - done, (off_t)(offset + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -126,14 +126,14 @@ static int examine_qcow2(int fd, uint64_t file_bytes, const struct disk_record *
 	size_t len, want;
 	int rc;
 
-	rc = read_start(fd, header, sizeof(header), &len, err);
+	rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
 	if (rc < 0)
 		return rc;
 	want = qcow2_want_bytes(header, len);
 	start = malloc(want ? want : 1);
 	if (!start)
 		return error_oom(err);
-	rc = read_start(fd, start, want, &len, err);
+	rc = disk_read_at(fd, 0, start, want, &len, err);
 	if (rc == 0)
 		rc = qcow2_parse(start, len, file_bytes, &info, err);
 	if (rc == 0 && info.backing[0])

@@ -9,6 +9,7 @@
 #define HV_DISK_VOLUME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct error;
@@ -35,6 +36,10 @@ struct disk_record;
  */
 int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
 		 struct disk_info *ret_info, struct error *err);
+
+/* Up to len bytes at offset, without moving the file's position; what there is of them. */
+int disk_read_at(int fd, uint64_t offset, uint8_t *buf, size_t len, size_t *ret_len,
+		 struct error *err);
 
 /*
  * Creates path sparse with the given virtual size, mode 0600; never overwrites

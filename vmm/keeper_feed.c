@@ -2,8 +2,7 @@
 /*
  * The state that a guest goes on from, a fork's or a suspended one's, goes to QEMU by a socket, for
  * which it has the system calls after its seal; so it reads what a guest may have had a hand in
- * where nothing can be opened any more. The
- * keeper passes bytes on and looks at none.
+ * where nothing can be opened any more. The keeper passes bytes on and looks at none.
  */
 #include "vmm/keeper_private.h"
 
@@ -13,7 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
-static void end(struct keeper *k)
+void keeper_unfeed(struct keeper *k)
 {
 	k->feed_source = sd_event_source_disable_unref(k->feed_source);
 	close_fd(&k->res.feed_fd);
@@ -45,7 +44,7 @@ static int on_room(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)revents;
 	/* A QEMU that has gone, or wants no more, says why by itself. */
 	if (feed(userdata) != 0)
-		end(userdata);
+		keeper_unfeed(userdata);
 	return 0;
 }
 
@@ -57,9 +56,4 @@ int keeper_feed(struct keeper *k, struct error *err)
 		return 0;
 	rc = sd_event_add_io(k->event, &k->feed_source, k->res.feed_fd, EPOLLOUT, on_room, k);
 	return rc < 0 ? error_errno(err, -rc, "feed its state to QEMU") : 0;
-}
-
-void keeper_unfeed(struct keeper *k)
-{
-	end(k);
 }

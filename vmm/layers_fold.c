@@ -40,6 +40,12 @@ struct fold {
 	struct guard guard; /* of the guest that stands */
 };
 
+#define FOLD_INIT(request_)                                                              \
+	{                                                                                \
+		.request = (request_), .images = MACHINE_IMAGES_INIT, .state_dirfd = -1, \
+		.lock = -1, .guard = GUARD_INIT,                                         \
+	}
+
 /* The layer of the tag, or the next below; 0: none. */
 static int find_base(const struct fold *f, struct folded *d, struct error *err)
 {
@@ -412,13 +418,7 @@ static int commit(struct fold *f, struct error *err)
 
 int layers_commit(const struct layers_request *request, struct error *err)
 {
-	struct fold f = {
-		.request = request,
-		.images = MACHINE_IMAGES_INIT,
-		.state_dirfd = -1,
-		.lock = -1,
-		.guard = GUARD_INIT,
-	};
+	struct fold f = FOLD_INIT(request);
 	int rc = commit(&f, err);
 
 	close_fold(&f);
@@ -460,13 +460,7 @@ static int rebase(struct fold *f, struct error *err)
 
 int layers_rebase(const struct layers_request *request, struct error *err)
 {
-	struct fold f = {
-		.request = request,
-		.images = MACHINE_IMAGES_INIT,
-		.state_dirfd = -1,
-		.lock = -1,
-		.guard = GUARD_INIT,
-	};
+	struct fold f = FOLD_INIT(request);
 	int rc = rebase(&f, err);
 
 	close_fold(&f);

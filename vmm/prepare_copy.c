@@ -17,6 +17,7 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/qemu_start.h"
+#include "vmm/resources_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,7 @@ static int open_kernel(struct resources *r, struct error *err)
 
 static int open_sockets(struct resources *r, struct error *err)
 {
-	int rc, pair[2];
+	int rc;
 
 	rc = fd_listen_unix(r->state_dirfd, NAME_MONITOR, 0600, &r->monitor_fd, err);
 	if (rc == 0)
@@ -92,14 +93,7 @@ static int open_sockets(struct resources *r, struct error *err)
 				  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (r->serial_log_fd < 0)
 		return error_errno(err, errno, "create '" NAME_COPY_LOG "'");
-	if (!r->vm->tpm)
-		return 0;
-	rc = fd_socketpair(pair, err);
-	if (rc == 0) {
-		r->tpm_fd = pair[0];
-		r->swtpm_fd = pair[1];
-	}
-	return rc;
+	return resources_files_connect_tpm(r, err);
 }
 
 static int open_devices(struct resources *r, struct error *err)

@@ -156,8 +156,7 @@ static int listen_sockets(struct resources *r, struct error *err)
 	return rc;
 }
 
-/* QEMU talks to swtpm on one end; what it says waits there for swtpm. */
-static int connect_tpm(struct resources *r, struct error *err)
+int resources_files_connect_tpm(struct resources *r, struct error *err)
 {
 	int pair[2], rc;
 
@@ -226,7 +225,7 @@ int resources_files_open(struct resources *r, struct error *err)
 	if (rc == 0)
 		rc = open_console_log(r, err);
 	if (rc == 0)
-		rc = connect_tpm(r, err);
+		rc = resources_files_connect_tpm(r, err);
 	if (rc == 0)
 		rc = open_vsock(r, err);
 	if (rc == 0)

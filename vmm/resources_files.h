@@ -14,6 +14,9 @@ void resources_files_init(struct resources *r);
  * resources_files_close(). */
 int resources_files_open(struct resources *r, struct error *err);
 
+/* The channel between QEMU and swtpm, where there is one: what QEMU says waits there for swtpm. */
+int resources_files_connect_tpm(struct resources *r, struct error *err);
+
 /* Where there is a file that the guest goes on from: the socket by which QEMU takes it in. */
 int resources_files_feed(struct resources *r, struct error *err);
 

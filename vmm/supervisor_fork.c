@@ -24,17 +24,6 @@ enum {
 	ASKS_MAX = TELL_MS * 1000 / ASK_USEC,
 };
 
-static void on_answer(json_t *result, const char *class, const struct error *err, void *arg)
-{
-	struct supervisor *s = arg;
-
-	(void)result;
-	(void)class;
-	/* QEMU that died has more to say than its monitor. */
-	if (err && err->code != ECONNRESET)
-		supervisor_fail(s, err);
-}
-
 static void set_links(struct supervisor *s, bool up)
 {
 	struct error err = ERROR_INIT;
@@ -43,9 +32,10 @@ static void set_links(struct supervisor *s, bool up)
 		char nic[16];
 
 		(void)str_format(nic, sizeof(nic), "nic%zu", i);
-		if (!s->qmp || qmp_client_call(s->qmp, "set_link",
-					       json_pack("{s:s s:b}", "name", nic, "up", up), NULL,
-					       0, ANSWER_MS, up ? NULL : on_answer, s, &err) < 0)
+		if (!s->qmp ||
+		    qmp_client_call(s->qmp, "set_link",
+				    json_pack("{s:s s:b}", "name", nic, "up", up), NULL, 0,
+				    ANSWER_MS, up ? NULL : supervisor_on_answer, s, &err) < 0)
 			log_error("vm '%s': its links stay %s", s->vm->name, up ? "down" : "up");
 	}
 }

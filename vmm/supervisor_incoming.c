@@ -14,7 +14,7 @@
 
 enum { ANSWER_MS = 60 * 1000 };
 
-static void on_answer(json_t *result, const char *class, const struct error *err, void *arg)
+void supervisor_on_answer(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
 
@@ -40,10 +40,10 @@ void supervisor_take_in(struct supervisor *s)
 			     json_pack("{s:[{s:s s:b} {s:s s:b}]}", "capabilities", "capability",
 				       "x-ignore-shared", "state", !s->start->resumes, "capability",
 				       "events", "state", true),
-			     NULL, 0, ANSWER_MS, on_answer, s, &err);
+			     NULL, 0, ANSWER_MS, supervisor_on_answer, s, &err);
 	if (rc == 0)
 		rc = qmp_client_call(s->qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri),
-				     NULL, 0, ANSWER_MS, on_answer, s, &err);
+				     NULL, 0, ANSWER_MS, supervisor_on_answer, s, &err);
 	if (rc < 0)
 		supervisor_fail(s, &err);
 }

@@ -98,6 +98,8 @@ void supervisor_set_vnc_password(struct supervisor *s); /* from then on TCP is s
 /* supervisor_incoming.c: a guest that does not boot */
 void supervisor_take_in(struct supervisor *s); /* what it goes on from */
 void supervisor_incoming_event(struct supervisor *s, const char *status); /* MIGRATION */
+/* For calls that the machine cannot do without: a failure is its end. arg: the supervisor. */
+void supervisor_on_answer(json_t *result, const char *class, const struct error *err, void *arg);
 void supervisor_may_run(struct supervisor *s); /* what was saved is used up */
 
 /* supervisor_fork.c */
