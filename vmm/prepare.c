@@ -31,7 +31,8 @@
 #include <unistd.h>
 
 enum {
-	DOWNTIME_MS = 5,
+	DOWNTIME_MS = 5, /* pages are sent again and again until the last ones take so long */
+	ONE_PASS_MS = 0, /* they are sent again once */
 	/* QEMU says that a migration is over a moment before it lets a guest run. */
 	RESUME_TRIES = 1000,
 };
@@ -47,6 +48,7 @@ struct making {
 	int store, dirfd, lock_fd;
 	char folder[64];
 	json_t *parameters; /* of the source's migrations, as they were */
+	bool emulated; /* QEMU itself runs the source's code, not KVM */
 };
 
 static int make_folder(struct making *m, struct error *err)
@@ -80,6 +82,7 @@ static int open_source(struct making *m, struct error *err)
 
 static int connect_source(struct making *m, struct error *err)
 {
+	cleanup_json json_t *kvm = NULL;
 	int rc = open_source(m, err);
 
 	/* From here on the supervisor looks after the guest, should we not. */
@@ -87,6 +90,9 @@ static int connect_source(struct making *m, struct error *err)
 		rc = line_call(&m->source, "hv-copy", NULL, NULL, err);
 	if (rc == 0)
 		rc = line_call(&m->source, "query-migrate-parameters", NULL, &m->parameters, err);
+	if (rc == 0)
+		rc = line_call(&m->source, "query-kvm", NULL, &kvm, err);
+	m->emulated = !json_is_true(json_object_get(kvm, "enabled"));
 	return rc;
 }
 
@@ -113,6 +119,26 @@ static void restore_source(struct making *m)
 			     json_integer_value(downtime), &err);
 }
 
+/*
+ * Before 9.0 QEMU that emulates the CPU loses pages: where it asks which ones were written to, it
+ * does not look again at those that the CPU has at hand, until that one has dropped them for
+ * another reason. So it asks while the guest stands, at the beginning, when nothing is at hand
+ * any more, and at the end; and not in between.
+ */
+static int begin(struct making *m, struct error *err)
+{
+	int rc = m->emulated ? line_call(&m->source, "stop", NULL, NULL, err) : 0;
+
+	if (rc == 0)
+		rc = line_call(&m->source, "migrate", json_pack("{s:s}", "uri", "fd:hv-copy"), NULL,
+			       err);
+	if (rc == 0 && m->emulated)
+		rc = line_await_migration(&m->source, "active", NULL, NULL, err);
+	if (rc == 0 && m->emulated)
+		rc = line_call(&m->source, "cont", NULL, NULL, err);
+	return rc;
+}
+
 static int join(struct making *m, struct error *err)
 {
 	static const char *const events[] = {"events", NULL};
@@ -136,14 +162,12 @@ static int join(struct making *m, struct error *err)
 	if (rc == 0)
 		rc = line_set_capabilities(&m->source, source_capabilities, true, err);
 	if (rc == 0)
-		rc = set_parameters(&m->source, no_bound, DOWNTIME_MS, err);
+		rc = set_parameters(&m->source, no_bound, m->emulated ? ONE_PASS_MS : DOWNTIME_MS,
+				    err);
 	if (rc == 0)
 		rc = line_call_fd(&m->source, "getfd", json_pack("{s:s}", "fdname", "hv-copy"),
 				  ours, err);
-	if (rc == 0)
-		rc = line_call(&m->source, "migrate", json_pack("{s:s}", "uri", "fd:hv-copy"), NULL,
-			       err);
-	return rc;
+	return rc == 0 ? begin(m, err) : rc;
 }
 
 static void tick(void *arg)
@@ -296,7 +320,7 @@ int prepare_state(const struct prepare_options *options, struct prepared_made *r
 	if (rc == 0) {
 		*ret_made = (struct prepared_made){
 			.lock_fd = options->name ? -1 : steal_fd(&m.lock_fd),
-			.pause_usec = m.source.resume_usec - m.source.stop_usec,
+			.pause_usec = m.source.stood_usec,
 		};
 		(void)str_format(ret_made->name, sizeof(ret_made->name), "%s", m.folder);
 	}

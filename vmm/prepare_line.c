@@ -33,9 +33,9 @@ static void on_event(const char *name, json_t *message, void *arg)
 	} else if (str_eq(name, "STOP")) {
 		l->stands = true;
 		l->stop_usec = time_of(message);
-	} else if (str_eq(name, "RESUME")) {
+	} else if (str_eq(name, "RESUME") && l->stands) {
 		l->stands = false;
-		l->resume_usec = time_of(message);
+		l->stood_usec += time_of(message) - l->stop_usec;
 	}
 }
 
@@ -97,10 +97,8 @@ static int call(struct line *l, const char *command, json_t *args, const int *fd
 		rc = sd_event_run(l->event, UINT64_MAX);
 		rc = rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 	}
-	if (rc == 0 && p.outcome.code) {
-		*err = p.outcome;
-		rc = error_wrap(err, -err->code, "%s: %s", l->who, command);
-	}
+	if (rc == 0 && p.outcome.code)
+		rc = error_set(err, p.outcome.code, "%s: %s: %s", l->who, command, p.outcome.text);
 	if (rc == 0 && ret_result)
 		*ret_result = p.result;
 	else
@@ -133,7 +131,7 @@ static int fail(struct line *l, struct error *err)
 int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
 			 struct error *err)
 {
-	while (!str_eq(l->migration, status)) {
+	while (!str_eq(l->migration, status) && !str_eq(l->migration, "completed")) {
 		int rc;
 
 		if (str_eq(l->migration, "failed") || str_eq(l->migration, "cancelled"))

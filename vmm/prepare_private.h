@@ -20,7 +20,8 @@ struct line {
 	struct error closed; /* code 0: it is open */
 	char migration[32]; /* the last status of MIGRATION, "" before the first */
 	bool stands; /* between STOP and RESUME */
-	uint64_t stop_usec, resume_usec; /* as QEMU's clock has it; 0: not seen */
+	uint64_t stop_usec; /* since when, as QEMU's clock has it */
+	uint64_t stood_usec; /* for how long it stood so far, all in all */
 };
 
 /* Takes over fd. */
@@ -33,8 +34,8 @@ int line_call(struct line *l, const char *command, json_t *args, json_t **ret_re
 int line_call_fd(struct line *l, const char *command, json_t *args, int fd, struct error *err);
 /* The next event, for at most usec (UINT64_MAX: for ever). */
 int line_turn(struct line *l, uint64_t usec, struct error *err);
-/* Until the migration has that status; -EIO where it failed. tick (may be NULL) is called four
- * times a second. */
+/* Until the migration has that status, or is over; -EIO where it failed. tick (may be NULL) is
+ * called four times a second. */
 int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
 			 struct error *err);
 /* Capabilities of migration, switched on or off. */

@@ -28,6 +28,7 @@ void supervisor_copy_command(struct supervisor *s, struct control_call *call)
 	else {
 		s->copier = control_call_client(call) + 1;
 		s->copy_tries = TRIES;
+		s->copying = s->copy_stands = s->copy_left = false;
 		control_reply(call, NULL);
 	}
 }
@@ -51,7 +52,7 @@ static void on_gone_on(json_t *result, const char *class, const struct error *er
 
 static void go_on(struct supervisor *s)
 {
-	if (s->qmp && s->state == VM_STATE_PAUSED)
+	if (s->qmp && (s->state == VM_STATE_PAUSED || s->state == VM_STATE_RUNNING))
 		(void)qmp_client_call(s->qmp, "cont", NULL, NULL, 0, ANSWER_MS, on_gone_on, s,
 				      NULL);
 }
@@ -61,13 +62,22 @@ void supervisor_copy_client_gone(struct supervisor *s, unsigned client)
 	if (s->copier != client + 1)
 		return;
 	s->copier = 0;
-	s->copy_left = s->copying;
-	s->copying = false;
-	if (!s->copy_left || !s->qmp)
+	if (!s->qmp)
 		return;
 	log_warning("vm '%s': who copied its state has gone; that is cancelled", s->vm->name);
-	(void)qmp_client_call(s->qmp, "migrate_cancel", NULL, NULL, 0, ANSWER_MS, NULL, NULL, NULL);
+	s->copy_left = s->copying;
+	if (s->copying)
+		(void)qmp_client_call(s->qmp, "migrate_cancel", NULL, NULL, 0, ANSWER_MS, NULL,
+				      NULL, NULL);
+	/* Also where it runs: what makes it stand may be on its way. */
 	go_on(s);
+}
+
+/* Over, and the guest runs: whatever it does from here on is its own affair. */
+static void look_for_end(struct supervisor *s)
+{
+	if (s->copy_over && !s->copy_stands)
+		s->copier = 0;
 }
 
 void supervisor_copy_event(struct supervisor *s, const char *status)
@@ -75,15 +85,17 @@ void supervisor_copy_event(struct supervisor *s, const char *status)
 	bool over = str_eq(status, "completed") || str_eq(status, "cancelled") ||
 		    str_eq(status, "failed");
 
-	if (s->copier)
-		s->copying = true;
-	if (!over || !s->copy_left)
-		return;
-	s->copy_left = false;
-	go_on(s);
+	s->copying = s->copier && !over;
+	s->copy_over = over;
+	look_for_end(s);
+	if (over && s->copy_left) {
+		s->copy_left = false;
+		go_on(s);
+	}
 }
 
-void supervisor_copy_runs(struct supervisor *s)
+void supervisor_copy_stands(struct supervisor *s, bool stands)
 {
-	s->copying = false;
+	s->copy_stands = stands;
+	look_for_end(s);
 }

@@ -83,10 +83,11 @@ static void on_event(const char *name, json_t *message, void *arg)
 	control_server_broadcast(s->control, text, len);
 	if (str_eq(name, "STOP")) {
 		supervisor_event(s, VM_EVENT_STANDS);
+		supervisor_copy_stands(s, true);
 		supervisor_agent_stands(s);
 	} else if (str_eq(name, "RESUME")) {
 		supervisor_event(s, VM_EVENT_RUNS);
-		supervisor_copy_runs(s);
+		supervisor_copy_stands(s, false);
 		supervisor_agent_runs(s);
 	} else if (str_eq(name, "SHUTDOWN")) {
 		s->ends = true;

@@ -49,6 +49,8 @@ struct supervisor {
 	} fork;
 	unsigned copier; /* the client that copies its state, plus one; 0: none */
 	bool copying; /* that has QEMU migrate */
+	bool copy_over; /* it has migrated */
+	bool copy_stands; /* and the guest stands, for that or for something else */
 	bool copy_left; /* by a client that has gone: to be cleaned up */
 	unsigned copy_tries;
 	bool agent_open; /* the guest's agent has its port open */
@@ -110,7 +112,7 @@ void supervisor_fork_tell(struct supervisor *s); /* agent_open may have changed 
 void supervisor_copy_command(struct supervisor *s, struct control_call *call); /* hv-copy */
 void supervisor_copy_client_gone(struct supervisor *s, unsigned client);
 void supervisor_copy_event(struct supervisor *s, const char *status); /* MIGRATION */
-void supervisor_copy_runs(struct supervisor *s); /* RESUME */
+void supervisor_copy_stands(struct supervisor *s, bool stands); /* STOP, RESUME */
 
 /* supervisor_forward.c: what goes to QEMU */
 void supervisor_forward(struct supervisor *s, struct control_call *call, const char *name,
