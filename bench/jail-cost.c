@@ -45,7 +45,7 @@ static unsigned await(int monitor, int listener, const char *words)
 
 		if (poll(p, 2, 30000) <= 0)
 			errx(1, "QEMU says nothing");
-		if (p[1].revents & POLLIN && jail_seal_answer(listener, false, -1, &nr) > 0)
+		if (p[1].revents & POLLIN && jail_seal_answer(listener, NULL, -1, &nr) > 0)
 			n_calls++;
 		if (p[0].revents & (POLLIN | POLLHUP)) {
 			ssize_t n = read(monitor, text + len, sizeof(text) - 1 - len);

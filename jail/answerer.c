@@ -54,7 +54,7 @@ static int answer_all(void *arg)
 		if (p[0].revents)
 			return 0;
 		if (p[1].revents && (!(p[1].revents & POLLIN) ||
-				     jail_seal_answer(p[1].fd, false, memory_fd, &nr) < 0))
+				     jail_seal_answer(p[1].fd, NULL, memory_fd, &nr) < 0))
 			return 0;
 		p[0].revents = p[1].revents = 0;
 	}

@@ -51,7 +51,9 @@ struct jail_row {
 	/* Versions of the program, 702 for 7.2; 0: from the first, to the last. */
 	unsigned since, until;
 	bool margin; /* not seen in every workload; wanted all the same */
-	bool in_vain; /* for the start; asked for later, too, and done without */
+	/* For the start; asked for later, too, and done without: the error that is the answer then.
+	 * 0: it is not expected, and EPERM. */
+	int in_vain;
 	const char *why;
 };
 

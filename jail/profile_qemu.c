@@ -6,6 +6,7 @@
  */
 #include "jail/profile_rows.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -142,21 +143,21 @@ static const struct jail_row rows[] = {
 	ROW_MARGIN(JAIL_START, "faccessat", "libraries, ROMs"),
 	ROW_MARGIN(JAIL_START, "faccessat2", "libraries, ROMs"),
 	ROW_MARGIN(JAIL_START, "getdents64", "folders of modules"),
-	ROW_IN_VAIN("readlink", "where QEMU's own file lies"),
+	ROW_IN_VAIN("readlink", EPERM, "where QEMU's own file lies"),
 	ROW_MARGIN(JAIL_START, "readlinkat", "where QEMU's own file lies"),
 	ROW_MARGIN(JAIL_START, "statx", "files, by later C libraries"),
 	ROW_MARGIN(JAIL_START, "getcwd", "names without a folder"),
 	ROW_ON(JAIL_X86_64, JAIL_START, "arch_prctl", "thread-local storage"),
 	ROW(JAIL_START, "set_tid_address", "the first thread"),
 	ROW(JAIL_START, "prlimit64", "the stack's size"),
-	ROW_IN_VAIN("sched_getaffinity", "how many processors there are"),
+	ROW_IN_VAIN("sched_getaffinity", EPERM, "how many processors there are"),
 	ROW(JAIL_START, "sysinfo", "how much memory there is"),
 	ROW_MARGIN(JAIL_START, "uname", "the kernel's version"),
 	ROW_MARGIN(JAIL_START, "getuid", "whether it is root"),
 	ROW_MARGIN(JAIL_START, "geteuid", "whether it is root"),
 	ROW_MARGIN(JAIL_START, "getgid", "whether it is root"),
 	ROW_MARGIN(JAIL_START, "getegid", "whether it is root"),
-	ROW_IN_VAIN("getppid", "who ended it"),
+	ROW_IN_VAIN("getppid", EPERM, "who ended it"),
 
 	/* The machine is made. */
 	ROW(JAIL_START, "memfd_create", "the guest's memory"),
@@ -171,9 +172,10 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_START, "epoll_create1", "many descriptors at once"),
 	ROW(JAIL_REFUSED, "epoll_ctl", "QEMU goes on with ppoll"),
 	ROW(JAIL_START, "listen", "monitor, console, agent"),
-	ROW(JAIL_START, "setsockopt", "the TPM's channel"),
+	/* What SPICE wants later is for TCP. Of that error it takes a socket without it. */
+	ROW_IN_VAIN("setsockopt", EOPNOTSUPP, "the TPM's channel"),
 	ROW(JAIL_START, "socketpair", "the TPM's data channel"),
-	ROW_IN_VAIN("unlink", "sockets at the end; they are hv's"),
+	ROW_IN_VAIN("unlink", EPERM, "sockets at the end; they are hv's"),
 	ROW_MARGIN(JAIL_START, "dup", "descriptor sets, by earlier and later versions"),
 	ROW_MARGIN(JAIL_START, "dup3", "descriptor sets, by earlier and later versions"),
 	ROW_MARGIN(JAIL_START, "pipe2", "signals and event loops of libraries"),

@@ -18,10 +18,11 @@
 		.syscall = (name), .phase = (phase_), .margin = true, .why = (reason) \
 	}
 
-/* For the start; that it is asked for after it, and refused, is nothing to tell. */
-#define ROW_IN_VAIN(name, reason)                                                        \
-	{                                                                                \
-		.syscall = (name), .phase = JAIL_START, .in_vain = true, .why = (reason) \
+/* For the start; that it is asked for after it, and fails with that error, is nothing
+ * to tell. */
+#define ROW_IN_VAIN(name, error, reason)                                                    \
+	{                                                                                   \
+		.syscall = (name), .phase = JAIL_START, .in_vain = (error), .why = (reason) \
 	}
 
 /* Only on one of the two processors. */

@@ -4,6 +4,7 @@
  * of SIGTERM needs is not here. */
 #include "jail/profile_rows.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,8 +31,8 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_REFUSED, "getpid", "random numbers ask whether they were forked: never"),
 
 	ROW(JAIL_START, "execve", "swtpm itself"),
-	ROW_IN_VAIN("mmap", "libraries, heap"),
-	ROW_IN_VAIN("munmap", "libraries, heap"),
+	ROW_IN_VAIN("mmap", EPERM, "libraries, heap"),
+	ROW_IN_VAIN("munmap", EPERM, "libraries, heap"),
 	ROW(JAIL_START, "mprotect", "libraries"),
 	ROW(JAIL_START, "access", "libraries"),
 	ROW(JAIL_START, "pread64", "libraries"),
@@ -42,9 +43,9 @@ static const struct jail_row rows[] = {
 	ROW(JAIL_START, "set_robust_list", "the first thread"),
 	ROW(JAIL_START, "rseq", "the first thread"),
 	ROW(JAIL_START, "prlimit64", "the stack's size"),
-	ROW_IN_VAIN("getrandom", "secrets of the heap, keys; later there is /dev/urandom"),
+	ROW_IN_VAIN("getrandom", EPERM, "secrets of the heap, keys; later there is /dev/urandom"),
 	ROW(JAIL_START, "pipe2", "signals by the main loop"),
-	ROW_IN_VAIN("rt_sigaction", "handlers; taking them away at its end is left out"),
+	ROW_IN_VAIN("rt_sigaction", EPERM, "handlers; taking them away at its end is left out"),
 	ROW(JAIL_START, "seccomp", "its own filter"),
 	ROW_IF(JAIL_START, "prctl", 0, PR_SET_NO_NEW_PRIVS, "its own filter"),
 };

@@ -27,12 +27,12 @@ static int receive(int listener, struct seccomp_notif *ret_notif)
 	return errno == ENOENT || errno == EINTR ? 0 : -errno;
 }
 
-static int answer(int listener, const struct seccomp_notif *notif, bool refuse)
+static int answer(int listener, const struct seccomp_notif *notif, int error)
 {
 	struct seccomp_notif_resp response = {
 		.id = notif->id,
-		.error = refuse ? -EPERM : 0,
-		.flags = refuse ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+		.error = -error,
+		.flags = error ? 0 : SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 	};
 
 	int rc;
@@ -77,10 +77,21 @@ static int carry_out(int listener, const struct seccomp_notif *notif, int memory
 {
 	if (memory_fd >= 0 && opens_memory(notif))
 		return give_memory(listener, notif, memory_fd);
-	return answer(listener, notif, false);
+	return answer(listener, notif, 0);
 }
 
-int jail_seal_answer(int listener, bool sealed, int memory_fd, int *ret_nr)
+static int error_of(const struct jail_sealed *sealed, const struct seccomp_notif *notif)
+{
+	uint64_t arguments[6];
+	const struct jail_row *row;
+
+	for (int i = 0; i < 6; i++)
+		arguments[i] = notif->data.args[i];
+	row = jail_profile_find(sealed->profile, sealed->situation, notif->data.nr, arguments);
+	return row && row->in_vain ? row->in_vain : EPERM;
+}
+
+int jail_seal_answer(int listener, const struct jail_sealed *sealed, int memory_fd, int *ret_nr)
 {
 	struct seccomp_notif notif;
 	int rc = receive(listener, &notif);
@@ -88,7 +99,9 @@ int jail_seal_answer(int listener, bool sealed, int memory_fd, int *ret_nr)
 	if (rc <= 0)
 		return rc;
 	*ret_nr = notif.data.nr;
-	return sealed ? answer(listener, &notif, true) : carry_out(listener, &notif, memory_fd);
+	if (sealed)
+		return answer(listener, &notif, error_of(sealed, &notif));
+	return carry_out(listener, &notif, memory_fd);
 }
 
 int jail_seal_watch(int listener, int memory_fd, int *ret_nr, uint64_t ret_arguments[static 6])

@@ -3,10 +3,10 @@
  * The answers to calls that a profile allows for the start only.
  *
  * They go by phase alone: before the seal the kernel is told to carry the call out,
- * after it the call fails with EPERM. No argument is looked at, for what a pointer
- * points to can be changed by another thread after it was looked at; so the seal
- * grants nothing that could be taken in time. Without an answerer the calls fail with
- * ENOSYS: the jail is closed, not open.
+ * after it the call fails, with EPERM where its row does not name the error. No argument
+ * is looked at, for what a pointer points to can be changed by another thread after it was
+ * looked at; so the seal grants nothing that could be taken in time. Without an answerer
+ * the calls fail with ENOSYS: the jail is closed, not open.
  *
  * One call may be answered with a descriptor instead: an openat() for reading and writing that is
  * not close-on-exec, which is how QEMU opens the file of its guest's memory, and nothing else.
@@ -22,10 +22,16 @@
 
 struct error;
 
+/* Who is sealed. */
+struct jail_sealed {
+	const struct jail_profile *profile;
+	const struct jail_situation *situation;
+};
+
 /* Once for each time that the listener is readable. 1: one call was answered, its
  * number in *ret_nr; 0: its caller has gone meanwhile; -errno: the listener is of no
- * use any more. memory_fd stays the caller's; -1: there is none. */
-int jail_seal_answer(int listener, bool sealed, int memory_fd, int *ret_nr);
+ * use any more. sealed NULL: it is carried out. memory_fd stays the caller's; -1: there is none. */
+int jail_seal_answer(int listener, const struct jail_sealed *sealed, int memory_fd, int *ret_nr);
 
 /* The same, but every call is carried out, and *ret_nr and arguments tell what it was:
  * for a profile that is watched (enum jail_watch). */

@@ -174,7 +174,7 @@ static void attend(void *arg, int report_fd)
 		}
 		if (p[0].revents)
 			return;
-		if (p[1].revents && jail_seal_answer(p[1].fd, false, start->memory_fd, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(p[1].fd, NULL, start->memory_fd, &nr) < 0)
 			p[1].fd = -1;
 	}
 }
@@ -240,7 +240,7 @@ static int spawn(struct jail_start *start, struct child *ret_child, struct error
 {
 	const struct jail_spec *spec = start->spec;
 	cleanup_free char *mark = str_printf(JAIL_MARK "=%s", spec->owner);
-	char *env[] = {mark, NULL};
+	char *env[] = {mark, (char *)spec->setting, NULL};
 
 	if (!mark)
 		return error_oom(err);

@@ -212,10 +212,14 @@ static void check_disk_pair(const struct spec_vm *vm, const struct spec_disk *di
 		      disk->name, other_vm->name);
 }
 
-static void check_vnc(const struct spec_vm *vm, struct lab_faults *faults)
+static void check_screen(const struct spec_vm *vm, struct lab_faults *faults)
 {
 	const struct spec_vnc *vnc = &vm->vnc;
 
+	if (vm->spice && vm->display == SPEC_DISPLAY_NONE)
+		lab_fault_add(faults, &vm->where,
+			      "vm '%s': spice: it has no screen; give it one by display:",
+			      vm->name);
 	if (!vnc->address)
 		return;
 	if (vm->display == SPEC_DISPLAY_NONE)
@@ -270,7 +274,7 @@ void lab_check(const struct lab *lab, struct lab_faults *faults)
 		check_boot(vm, faults);
 		check_places(vm, faults);
 		check_limits(vm, faults);
-		check_vnc(vm, faults);
+		check_screen(vm, faults);
 		for (size_t j = 0; j < vm->n_nics; j++)
 			check_nic(vm, &vm->nics[j], faults);
 		for (size_t j = 0; j <= i; j++)

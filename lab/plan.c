@@ -136,6 +136,8 @@ static void add_extras(struct strbuf *into, const struct spec_vm *vm)
 	if (vm->vsock_cid)
 		strbuf_addf(into, ", vsock %u%s", vm->vsock_cid,
 			    vm->vsock == SPEC_VSOCK_AUTO ? " where the host has it" : "");
+	if (vm->spice)
+		strbuf_addf(into, ", SPICE");
 	if (vm->vnc.address)
 		strbuf_addf(into, ", VNC at %s%s%s:%u%s", six ? "[" : "", vm->vnc.address,
 			    six ? "]" : "", vm->vnc.port,

@@ -167,6 +167,9 @@ static const struct lab_schema_row rows[] = {
 	   .help = "Where the screen is reached by TCP, beside its unix socket: an address and a "
 		   "port, or a map with a password, without which only this host's own addresses "
 		   "are taken; `no` for none."),
+	VM("spice", LAB_TYPE_BOOL, spice, .default_text = "false",
+	   .help = "The screen by SPICE, too, on a unix socket: it follows the viewer's size and "
+		   "shares its clipboard, where the guest runs a SPICE agent."),
 	VM("hyperv", LAB_TYPE_BOOL, hyperv, .default_text = "false",
 	   .help = "Hyper-V enlightenments for Windows, where KVM runs."),
 	VM("agent", LAB_TYPE_BOOL, agent, .default_text = "true",

@@ -199,6 +199,7 @@ struct spec_vm {
 	char *kernel, *initrd, *cmdline; /* NULL: not direct boot */
 	enum spec_display display;
 	bool tablet; /* usb-tablet; default: true where there is a display */
+	bool spice; /* the screen by SPICE, beside VNC */
 	struct spec_vnc vnc;
 	bool hyperv; /* enlightenments under KVM; default: false */
 	bool agent; /* virtio-serial channel for the guest agent; default: true */

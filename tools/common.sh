@@ -9,8 +9,8 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libcurl
 run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.
 test_packages=(clang clang-format clang-tidy cppcheck expect file iproute2 iputils-ping jq libclang-rt-dev
-	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat systemd-container
-	tmux util-linux xfsprogs)
+	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat
+	spice-client-gtk systemd-container tmux util-linux xfsprogs)
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die()

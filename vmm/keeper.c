@@ -283,6 +283,14 @@ static void pause_life(struct keeper *k)
 		keeper_dismiss(k);
 }
 
+static void close_sockets(struct keeper *k)
+{
+	close_fd(&k->control_fd);
+	close_fd(&k->console_fd);
+	for (int i = 0; i < SCREEN_DOOR_COUNT; i++)
+		close_fd(&k->screen_fds[i]);
+}
+
 static int keep(struct keeper *k, struct error *err)
 {
 	for (;;) {
@@ -290,10 +298,7 @@ static int keep(struct keeper *k, struct error *err)
 		if (k->reload) {
 			child_destroy(&k->supervisor);
 			keeper_dismiss(k);
-			close_fd(&k->control_fd);
-			close_fd(&k->console_fd);
-			close_fd(&k->vnc_fd);
-			close_fd(&k->vnc_tcp_fd);
+			close_sockets(k);
 			rundir_release(&k->run);
 			return KEEPER_AGAIN;
 		}
@@ -307,10 +312,7 @@ static int keep(struct keeper *k, struct error *err)
 			break;
 	}
 	attachments_free(k->held);
-	close_fd(&k->control_fd);
-	close_fd(&k->console_fd);
-	close_fd(&k->vnc_fd);
-	close_fd(&k->vnc_tcp_fd);
+	close_sockets(k);
 	fault_point("sockets closed");
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
 	fault_point("run folder gone");
@@ -334,8 +336,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.run = RUNDIR_INIT,
 		.control_fd = -1,
 		.console_fd = -1,
-		.vnc_fd = -1,
-		.vnc_tcp_fd = -1,
+		.screen_fds = {-1, -1, -1},
 		.supervisor = CHILD_INIT,
 		.saver = CHILD_INIT,
 		.supervisor_net_ns = -1,

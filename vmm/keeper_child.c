@@ -205,8 +205,8 @@ static int endow(struct keeper *k, int channel, struct endowment *e, struct erro
 	give(e, channel, SUPERVISOR_FD_CHANNEL);
 	give(e, k->control_fd, SUPERVISOR_FD_CONTROL);
 	give(e, k->console_fd, SUPERVISOR_FD_CONSOLE);
-	give(e, k->vnc_fd, SUPERVISOR_FD_VNC);
-	give(e, k->vnc_tcp_fd, SUPERVISOR_FD_VNC_TCP);
+	for (int i = 0; i < SCREEN_DOOR_COUNT; i++)
+		give(e, k->screen_fds[i], SUPERVISOR_FD_SCREEN + i);
 	give(e, r->qemu_stderr, SUPERVISOR_FD_QEMU_STDERR);
 	give(e, r->swtpm_stderr, SUPERVISOR_FD_SWTPM_STDERR);
 	if (r->qemu.pidfd < 0)
@@ -228,7 +228,7 @@ static int read_vnc_password(struct keeper *k, char *buf, struct error *err)
 	struct error why = ERROR_INIT;
 	int rc = 0;
 
-	if (k->vnc_tcp_fd >= 0 && vm->vnc.password.name)
+	if (k->screen_fds[SCREEN_VNC_TCP] >= 0 && vm->vnc.password.name)
 		rc = tables_read_word(vm, &vm->vnc.password, buf, SUPERVISOR_VNC_PASSWORD_BYTES,
 				      &why);
 	if (rc == 0)

@@ -115,14 +115,19 @@ static int watch(struct keeper *k, struct error *err)
 
 static int listen_sockets(struct keeper *k, struct error *err)
 {
+	const struct spec_vm *vm = k->options->vm;
 	int rc = 0;
 
 	if (k->control_fd < 0)
 		rc = peer_listen(k->run.dirfd, NAME_QMP, k->run.group, &k->control_fd, err);
 	if (rc == 0 && k->console_fd < 0)
 		rc = peer_listen(k->run.dirfd, NAME_CONSOLE, k->run.group, &k->console_fd, err);
-	if (rc == 0 && k->vnc_fd < 0 && k->options->vm->display != SPEC_DISPLAY_NONE)
-		rc = peer_listen(k->run.dirfd, NAME_VNC, k->run.group, &k->vnc_fd, err);
+	if (rc == 0 && k->screen_fds[SCREEN_VNC] < 0 && vm->display != SPEC_DISPLAY_NONE)
+		rc = peer_listen(k->run.dirfd, NAME_VNC, k->run.group, &k->screen_fds[SCREEN_VNC],
+				 err);
+	if (rc == 0 && k->screen_fds[SCREEN_SPICE] < 0 && vm->spice)
+		rc = peer_listen(k->run.dirfd, NAME_SPICE, k->run.group,
+				 &k->screen_fds[SCREEN_SPICE], err);
 	return rc;
 }
 
@@ -131,14 +136,14 @@ static int listen_sockets(struct keeper *k, struct error *err)
 static int listen_tcp(struct keeper *k, struct error *err)
 {
 	const struct spec_vnc *vnc = &k->options->vm->vnc;
+	int *fd = &k->screen_fds[SCREEN_VNC_TCP], rc;
 	struct error why = ERROR_INIT;
-	int rc;
 
-	if (!vnc->address || k->options->vm->display == SPEC_DISPLAY_NONE || k->vnc_tcp_fd >= 0)
+	if (!vnc->address || k->options->vm->display == SPEC_DISPLAY_NONE || *fd >= 0)
 		return 0;
-	rc = vnc_tcp_listen(vnc, &k->vnc_tcp_fd, &why);
+	rc = vnc_tcp_listen(vnc, fd, &why);
 	if (rc == -EADDRINUSE && adopt_await_supervisor(&k->run, VANISH_MS))
-		rc = vnc_tcp_listen(vnc, &k->vnc_tcp_fd, &why);
+		rc = vnc_tcp_listen(vnc, fd, &why);
 	if (rc < 0 && k->adopted) {
 		log_warning("vm '%s': %s", k->options->vm->name, why.text);
 		return 0;

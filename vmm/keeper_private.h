@@ -10,6 +10,7 @@
 #include "vmm/keeper.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
+#include "vmm/screen.h"
 #include "vmm/seal.h"
 #include "vmm/states.h"
 #include "vmm/vm_messages.h"
@@ -23,8 +24,7 @@ struct keeper {
 	struct rundir run;
 	struct resources res;
 	int control_fd, console_fd; /* listening; they outlast a supervisor */
-	int vnc_fd; /* the same; -1: no display */
-	int vnc_tcp_fd; /* the same; -1: not configured */
+	int screen_fds[SCREEN_DOOR_COUNT]; /* the same; -1: there is none, or not that way */
 	sd_event *event; /* of this life of the machine */
 	sd_event_source *qemu_source, *swtpm_source, *end_timer, *feed_source;
 	struct child saver; /* suspends it to disk, for its end */

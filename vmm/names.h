@@ -18,6 +18,7 @@
 #define NAME_QMP "qmp"
 #define NAME_CONSOLE "console"
 #define NAME_VNC "vnc"
+#define NAME_SPICE "spice"
 #define NAME_CONTROL "control"
 
 #endif

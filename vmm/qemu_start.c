@@ -227,6 +227,9 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.program = r->host->qemu,
 				.argv = argv,
 				.owner = owner.text,
+				/* SPICE's first client is after the seal, too late for OpenSSL
+				 * to read a file. */
+				.setting = r->vm->spice ? "OPENSSL_CONF=" : NULL,
 				.uid = uid,
 				.gid = uid,
 				.binds = binds.v,

@@ -102,13 +102,14 @@ static int answer_watched(struct seal *s)
 
 static int answer(struct seal *s)
 {
+	const struct jail_sealed sealed = {s->profile, &s->situation};
 	static const uint64_t nothing[ARGUMENTS];
 	const struct jail_row *row;
 	int nr = -1, rc;
 
 	if (s->rows)
 		return answer_watched(s);
-	rc = jail_seal_answer(s->listener, s->closed, s->memory_fd, &nr);
+	rc = jail_seal_answer(s->listener, s->closed ? &sealed : NULL, s->memory_fd, &nr);
 	if (rc <= 0 || !s->closed || nr < 0 || nr >= NUMBERS_MAX || s->told[nr])
 		return rc;
 	s->told[nr] = true;

@@ -314,23 +314,23 @@ static int serve_machine(struct supervisor *s, struct error *err)
 		.arg = s,
 		.group = s->start->group,
 	};
-	const struct vnc_handlers screen = {
+	struct screen_handlers screen = {
 		.monitor = monitor_now,
 		.arg = s,
 		.group = s->start->group,
-		.tcp_fd = s->vnc_tcp_fd,
 		.tcp_asks = s->vm->vnc.password.name,
 	};
 	int rc;
 
+	memcpy(screen.fds, s->screen_fds, sizeof(screen.fds));
 	rc = last_words_init(&s->qemu_words, s->event, "qemu", s->stderr_fds[0], err);
 	if (rc == 0)
 		rc = last_words_init(&s->swtpm_words, s->event, "swtpm", s->stderr_fds[1], err);
 	if (rc == 0)
 		rc = console_new(s->event, SUPERVISOR_FD_SERIAL, SUPERVISOR_FD_CONSOLE,
 				 s->start->log_bytes, &handlers, &s->console, err);
-	if (rc == 0 && s->vnc_fd >= 0)
-		rc = vnc_new(s->event, s->vnc_fd, &screen, &s->vnc, err);
+	if (rc == 0 && screen.fds[SCREEN_VNC] >= 0)
+		rc = screen_new(s->event, &screen, &s->screen, err);
 	if (rc == 0)
 		rc = supervisor_use_monitor(s, SUPERVISOR_FD_MONITOR, err);
 	if (rc == 0)
@@ -376,8 +376,8 @@ static void take_stock(struct supervisor *s)
 {
 	s->stderr_fds[0] = given(SUPERVISOR_FD_QEMU_STDERR);
 	s->stderr_fds[1] = given(SUPERVISOR_FD_SWTPM_STDERR);
-	s->vnc_fd = given(SUPERVISOR_FD_VNC);
-	s->vnc_tcp_fd = given(SUPERVISOR_FD_VNC_TCP);
+	for (int i = 0; i < SCREEN_DOOR_COUNT; i++)
+		s->screen_fds[i] = given(SUPERVISOR_FD_SCREEN + i);
 	for (int i = 0; i < SUPERVISOR_DISKS_MAX; i++)
 		s->disk_fds[i] = given(SUPERVISOR_FD_DISKS + i);
 }
@@ -412,7 +412,7 @@ int supervisor_main(void *arg)
 	qmp_client_free(s.qmp);
 	free(s.schema);
 	/* Calls that were under way are over now. */
-	vnc_free(s.vnc);
+	screen_free(s.screen);
 	supervisor_agent_free(s.agent);
 	supervisor_stop_answer(&s, NULL);
 	control_server_free(s.control);

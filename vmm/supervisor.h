@@ -26,8 +26,7 @@ enum supervisor_fd {
 	SUPERVISOR_FD_SERIAL,
 	SUPERVISOR_FD_QEMU_STDERR, /* read ends */
 	SUPERVISOR_FD_SWTPM_STDERR,
-	SUPERVISOR_FD_VNC, /* listening, as the next one */
-	SUPERVISOR_FD_VNC_TCP,
+	SUPERVISOR_FD_SCREEN, /* listening, one for each way to it (vmm/screen.h) */
 	SUPERVISOR_FD_DISKS = 16, /* writable disks, by O_PATH */
 };
 

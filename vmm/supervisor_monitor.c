@@ -237,8 +237,8 @@ static void on_password_set(json_t *result, const char *class, const struct erro
 	if (err)
 		log_warning("vm '%s': vnc: the password cannot be set: %s; nobody is let in by TCP",
 			    s->vm->name, err->text);
-	else if (s->vnc)
-		vnc_open_tcp(s->vnc);
+	else if (s->screen)
+		screen_open_tcp(s->screen);
 }
 
 void supervisor_set_vnc_password(struct supervisor *s)

@@ -15,10 +15,10 @@
 #include "vmm/console.h"
 #include "vmm/control.h"
 #include "vmm/last_words.h"
+#include "vmm/screen.h"
 #include "vmm/states.h"
 #include "vmm/supervisor.h"
 #include "vmm/vm_messages.h"
-#include "vmm/vnc.h"
 
 #include <systemd/sd-event.h>
 
@@ -28,7 +28,6 @@ struct supervisor {
 	struct supervisor_start *start;
 	const struct spec_vm *vm;
 	int stderr_fds[2]; /* of QEMU and swtpm; -1: not there, as below */
-	int vnc_fd, vnc_tcp_fd;
 	int disk_fds[SUPERVISOR_DISKS_MAX];
 	sd_event *event;
 	sd_event_source *channel_source, *drained_source, *stash_source;
@@ -58,7 +57,8 @@ struct supervisor {
 	struct control_server *control;
 	char *schema; /* what query-qmp-schema returns, ours beside QEMU's; NULL: not asked */
 	struct console *console;
-	struct vnc *vnc;
+	int screen_fds[SCREEN_DOOR_COUNT]; /* listening; -1: none */
+	struct screen *screen; /* NULL: there is none */
 	struct last_words qemu_words, swtpm_words;
 	sd_event_source *space_timer;
 

@@ -137,7 +137,7 @@ static bool attend_until_ready(const struct jailed *j, int channel)
 			return read(channel, &byte, 1) == 1;
 		if (p[2].revents)
 			return false;
-		if (p[1].revents && jail_seal_answer(j->listener, false, -1, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(j->listener, NULL, -1, &nr) < 0)
 			return false;
 	}
 	return false;
@@ -149,10 +149,12 @@ static void refuse_until_gone(const struct jailed *j)
 		{.fd = j->process.pidfd, .events = POLLIN},
 		{.fd = j->listener, .events = POLLIN},
 	};
+	const struct jail_situation situation = {.kvm = false};
+	const struct jail_sealed sealed = {&jail_profile_qemu, &situation};
 	int nr;
 
 	while (poll(p, ARRAY_SIZE(p), PATIENCE_MS) > 0 && !p[0].revents)
-		if (p[1].revents && jail_seal_answer(j->listener, true, -1, &nr) < 0)
+		if (p[1].revents && jail_seal_answer(j->listener, &sealed, -1, &nr) < 0)
 			p[1].fd = -1;
 }
 
