@@ -100,7 +100,8 @@ struct jail_spec {
 	size_t n_fds;
 	int stderr_fd; /* -1: /dev/null; standard input and output always are */
 	const char *cwd; /* in the jail; NULL: "/" */
-	const char *setting; /* "NAME=VALUE" for its environment, which is empty else; may be NULL */
+	const char
+		*setting; /* "NAME=VALUE" for its environment, which is empty else; may be NULL */
 	/* Instead of a program, as in base/child.h. */
 	int (*run)(void *arg);
 	void *run_arg;
