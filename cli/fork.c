@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/progress.h"
 #include "lab/config.h"
+#include "vmm/clone.h"
 #include "vmm/machines.h"
 #include "vmm/pins.h"
 #include "vmm/prepare.h"
@@ -94,13 +95,21 @@ static int check_names(struct cli *cli)
 /* A machine like the source in everything but its identity. */
 static int make_machine(struct cli *cli, const char *name, const char *of)
 {
+	const struct clone clone = {
+		.paths = &cli->paths,
+		.lab = cli->lab,
+		.source = lab_find_vm(cli->lab, of),
+		.name = name,
+		.linked = true,
+		.forks = true,
+	};
 	struct machine_making making = MACHINE_MAKING_INIT;
-	cleanup_json json_t *vm = json_pack("{s:s}", "like", of);
+	cleanup_json json_t *vm = NULL;
 	int rc;
 
-	if (!vm)
-		return error_oom(&cli->err);
-	rc = machine_begin(&cli->paths, name, vm, &making, &cli->err);
+	rc = clone_describe(&clone, &vm, &cli->err);
+	if (rc == 0)
+		rc = machine_begin(&cli->paths, name, vm, &making, &cli->err);
 	if (rc == 0)
 		rc = machine_finish(&making, &cli->err);
 	return error_wrap_if(&cli->err, rc, "vm '%s'", name);
@@ -170,6 +179,7 @@ static int find_state(struct cli *cli, struct prepared_made *ret_made, char **re
 			&(struct prepare_options){
 				.paths = &cli->paths,
 				.host = &host,
+				.lab = cli->lab,
 				.vm = vm,
 				.progress = cli_show_copying,
 				.progress_arg = &progress,
@@ -239,6 +249,22 @@ static int fork_all(struct cli *cli, const char *of, const char *state)
 	return rc;
 }
 
+/* None of them came to be: the source has its disks back as they were. */
+static void give_back(struct cli *cli, const char *tag)
+{
+	const struct spec_vm *vm = lab_find_vm(cli->lab, cli->names[0]);
+	struct host host = {0};
+
+	if (!*tag || !vm)
+		return;
+	host_probe(&host);
+	prepare_fold(
+		&(struct prepare_options){
+			.paths = &cli->paths, .host = &host, .lab = cli->lab, .vm = vm},
+		tag);
+	host_free(&host);
+}
+
 static int run(struct cli *cli)
 {
 	cleanup_free char *of = NULL;
@@ -252,6 +278,8 @@ static int run(struct cli *cli)
 		return rc;
 	rc = fork_all(cli, of, made.name);
 	prepare_forget(&cli->paths, &made);
+	if (rc < 0 || cli->exit_code != 0)
+		give_back(cli, made.tag);
 	return rc;
 }
 

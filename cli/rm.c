@@ -2,6 +2,8 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/stop.h"
+#include "disk/record.h"
+#include "vmm/layers.h"
 #include "vmm/machines.h"
 #include "vmm/rundir.h"
 #include "vmm/volume_users.h"
@@ -41,7 +43,9 @@ static int check_likes(struct cli *cli, const char *name)
 static int check_clones(struct cli *cli, const struct spec_disk *disk)
 {
 	cleanup_strv struct strv clones = {0};
-	int rc = disk->read_only ? 0 : volume_clones_find(cli->lab, disk->path, &clones, &cli->err);
+	int rc = disk->read_only ? 0
+				 : volume_clones_find(&cli->paths, cli->lab, disk->path, &clones,
+						      &cli->err);
 	bool others = false;
 
 	for (size_t i = 0; i < clones.n; i++) {
@@ -50,7 +54,9 @@ static int check_clones(struct cli *cli, const struct spec_disk *disk)
 
 		others = others || !vm || !is_named(cli, vm);
 	}
-	return rc < 0 || !others ? rc : volume_check_clones(cli->lab, disk->path, &cli->err);
+	return rc < 0 || !others
+		       ? rc
+		       : volume_check_clones(&cli->paths, cli->lab, disk->path, &cli->err);
 }
 
 static int check(struct cli *cli, const char *name)
@@ -80,15 +86,44 @@ static bool is_base(struct cli *cli, const char *name)
 
 	for (size_t i = 0; vm && i < vm->n_disks; i++)
 		if (!vm->disks[i].read_only &&
-		    volume_check_clones(cli->lab, vm->disks[i].path, &cli->err) < 0)
+		    volume_check_clones(&cli->paths, cli->lab, vm->disks[i].path, &cli->err) < 0)
 			return true;
 	return false;
 }
 
+/* What the machine's own disks lie on. */
+static int find_below(struct cli *cli, const char *name, struct strv *ret_paths)
+{
+	const struct spec_vm *vm = cli->lab ? lab_find_vm(cli->lab, name) : NULL;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && vm && i < vm->n_disks; i++) {
+		cleanup_disk_record struct disk_record record = {0};
+		char *below;
+
+		if (vm->disks[i].read_only)
+			continue;
+		rc = disk_record_read(vm->disks[i].path, &record, &cli->err);
+		if (!record.backing)
+			continue;
+		below = disk_record_resolve(vm->disks[i].path, record.backing);
+		if (!below)
+			return error_oom(&cli->err);
+		strv_take(ret_paths, below);
+	}
+	return rc == 0 && ret_paths->failed ? error_oom(&cli->err) : rc;
+}
+
+/* With it goes what only a fork's disks lay on. */
 static bool remove_one(struct cli *cli, const char *name)
 {
-	int rc = machine_remove(&cli->paths, name, &cli->err);
+	cleanup_strv struct strv below = {0};
+	int rc = find_below(cli, name, &below);
 
+	if (rc == 0)
+		rc = machine_remove(&cli->paths, name, &cli->err);
+	for (size_t i = 0; rc == 0 && i < below.n; i++)
+		rc = layers_drop(&cli->paths, cli->lab, below.v[i], NULL, &cli->err);
 	if (rc == 0) {
 		(void)printf("%s is removed\n", name);
 		return true;

@@ -4,6 +4,8 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/progress.h"
+#include "vmm/host.h"
+#include "vmm/layers.h"
 #include "vmm/prepare.h"
 #include "vmm/prepared.h"
 
@@ -57,6 +59,7 @@ static int save(struct cli *cli)
 		&(struct prepare_options){
 			.paths = &cli->paths,
 			.host = &host,
+			.lab = cli->lab,
 			.vm = vm,
 			.note = note,
 			.name = cli->names[1],
@@ -143,14 +146,48 @@ const struct verb verb_state_ls = {
 	.run = ls,
 };
 
+/* What a state's disks lie on goes with the last that needs it. */
+static int drop_layers(struct cli *cli, const struct prepared *p)
+{
+	json_t *layer;
+	size_t i;
+
+	json_array_foreach (json_object_get(p->state, "layers"), i, layer) {
+		cleanup_strbuf struct strbuf names = {0};
+		cleanup_strv struct strv users = {0};
+		const char *path = json_string_value(layer);
+		int rc;
+
+		if (!path)
+			continue;
+		rc = layers_drop(&cli->paths, cli->lab, path, &users, &cli->err);
+		if (rc < 0)
+			return rc;
+		for (size_t k = 0; k < users.n; k++)
+			strbuf_addf(&names, "%s%s", k ? ", " : "", users.v[k]);
+		if (users.n)
+			(void)printf("'%s' stays: it is the base of %s\n", path,
+				     names.data ? names.data : "others");
+	}
+	return 0;
+}
+
 static int rm(struct cli *cli)
 {
 	for (size_t i = 0; i < cli->n_names; i++) {
-		int rc = prepared_remove(&cli->paths, cli->names[i], &cli->err);
+		struct prepared p = PREPARED_INIT;
+		int rc = prepared_open(&cli->paths, cli->names[i], &p, &cli->err);
 
+		/* One that cannot be read goes all the same. */
+		if (rc == 0 || rc != -ENOENT)
+			rc = prepared_remove(&cli->paths, cli->names[i], &cli->err);
+		if (rc == 0) {
+			(void)printf("state '%s' is removed\n", cli->names[i]);
+			rc = drop_layers(cli, &p);
+		}
+		prepared_close(&p);
 		if (rc < 0)
 			return rc;
-		(void)printf("state '%s' is removed\n", cli->names[i]);
 	}
 	return 0;
 }
@@ -161,6 +198,6 @@ const struct verb verb_state_rm = {
 	.summary = "remove prepared states; machines that began with them run on",
 	.min_names = 1,
 	.max_names = SIZE_MAX,
-	.lab = CLI_LAB_NONE,
+	.lab = CLI_LAB_OPTIONAL,
 	.run = rm,
 };

@@ -121,7 +121,7 @@ static int inspect_one(const struct up *u, const struct spec_vm *vm, struct erro
 	if (rc == 0)
 		rc = template_check_writable(&u->cli->paths, u->cli->lab, vm, err);
 	if (rc == 0)
-		rc = inspect_vm(vm, &u->host, err);
+		rc = inspect_vm(&u->cli->paths, vm, &u->host, err);
 	if (rc == 0)
 		rc = inspect_firmware(vm, vm->machine ? vm->machine : "q35", &firmware, err);
 	firmware_found_free(&firmware);

@@ -47,7 +47,7 @@ static int run(struct cli *cli)
 	int rc = volume_find(cli->lab, cli->names[0], &volume, &cli->err);
 
 	if (rc == 0)
-		rc = volume_describe(cli->lab, &volume, &j, &cli->err);
+		rc = volume_describe(&cli->paths, cli->lab, &volume, &j, &cli->err);
 	return rc < 0 ? rc : cli_show(cli, j, cli->values[OPT_JSON] != NULL, print);
 }
 

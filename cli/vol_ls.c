@@ -61,7 +61,7 @@ static int list_named(struct cli *cli, const char *name, json_t *list)
 		return list_pool(cli, name, list);
 	rc = volume_find(cli->lab, name, &volume, &cli->err);
 	if (rc == 0)
-		rc = volume_describe(cli->lab, &volume, &j, &cli->err);
+		rc = volume_describe(&cli->paths, cli->lab, &volume, &j, &cli->err);
 	if (rc == 0 && json_array_append_new(list, j) < 0)
 		rc = error_oom(&cli->err);
 	return rc;

@@ -129,7 +129,7 @@ static int run(struct cli *cli)
 		rc = check_size(cli, &volume, bytes);
 	if (rc <= 0)
 		return rc;
-	rc = volume_check_clones(cli->lab, volume.path, &cli->err);
+	rc = volume_check_clones(&cli->paths, cli->lab, volume.path, &cli->err);
 	if (rc == 0)
 		rc = find_running(cli, volume.path, &vm, &index);
 	if (rc == 0)

@@ -53,7 +53,7 @@ static int remove_one(struct cli *cli, const char *name)
 	if (rc == 0)
 		rc = check_idle(&volume, &cli->err);
 	if (rc == 0)
-		rc = volume_check_clones(cli->lab, volume.path, &cli->err);
+		rc = volume_check_clones(&cli->paths, cli->lab, volume.path, &cli->err);
 	if (rc == 0)
 		rc = check_users(cli, &volume);
 	if (rc == 0)

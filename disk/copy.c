@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "disk/chain.h"
+#include "disk/empty.h"
 #include "disk/qemu_img.h"
 #include "disk/record.h"
 #include "disk/unfinished.h"
@@ -191,7 +192,6 @@ int disk_overlay(const char *path, const char *base, enum disk_format base_forma
 	};
 	struct disk_unfinished made = DISK_UNFINISHED_INIT;
 	struct disk_info info;
-	char size[32];
 	int rc;
 
 	rc = disk_chain_examine(base, base_format, &info, err);
@@ -201,26 +201,9 @@ int disk_overlay(const char *path, const char *base, enum disk_format base_forma
 			       base, info.virtual_bytes);
 	if (rc == 0)
 		rc = disk_unfinished_begin(path, &made, err);
-	if (rc == 0) {
-		/* -u: it does not look for the base, whose place is relative to path. */
-		char *argv[] = {(char *)"qemu-img",
-				(char *)"create",
-				(char *)"-q",
-				(char *)"-u",
-				(char *)"-f",
-				(char *)"qcow2",
-				(char *)"-F",
-				base_format == DISK_FORMAT_RAW ? (char *)"raw" : (char *)"qcow2",
-				(char *)"-b",
-				record.backing,
-				made.temp,
-				size,
-				NULL};
-
-		(void)str_format(size, sizeof(size), "%" PRIu64,
-				 bytes ? bytes : info.virtual_bytes);
-		rc = qemu_img_run(argv, QEMU_IMG_MS, err);
-	}
+	if (rc == 0)
+		rc = disk_write_overlay(made.fd, bytes ? bytes : info.virtual_bytes, record.backing,
+					base_format == DISK_FORMAT_RAW ? "raw" : "qcow2", err);
 	/* First the record: an image without is refused, a record without is nothing. */
 	if (rc == 0)
 		rc = disk_record_write(path, &record, err);

@@ -3,30 +3,33 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "disk/qcow2.h"
+#include "disk/volume.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Header, refcount table and one refcount block have a cluster each. QEMU writes what it saves in
- * pieces of some 32 KiB and fills up each cluster that one begins with zeroes: larger ones would be
- * written nearly twice. */
-enum { CLUSTER_BITS = 14, CLUSTER_BYTES = 1 << CLUSTER_BITS, CLUSTERS_USED = 3 };
+/* QEMU writes what it saves in pieces of some 32 KiB and fills up each cluster that one begins with
+ * zeroes: larger ones would be written nearly twice. A disk has what qemu-img would give it. */
+enum { MEMORY_CLUSTER_BITS = 14, DISK_CLUSTER_BITS = 16 };
 
-/* Where in the header a field is, and how long it is. */
-static const struct {
-	unsigned at, bytes;
-	uint64_t value;
-} fields[] = {
-	{0, 4, 0x514649fb}, /* "QFI\xfb" */
-	{4, 4, 3}, /* version */
-	{20, 4, CLUSTER_BITS},
-	{40, 8, CLUSTERS_USED *CLUSTER_BYTES}, /* the L1 table, of no entry yet */
-	{48, 8, CLUSTER_BYTES}, /* the refcount table */
-	{56, 4, 1}, /* in clusters */
-	{96, 4, 4}, /* reference counts of 2^4 bits */
-	{100, 4, 104}, /* the header's length */
+enum {
+	SECTOR_BYTES = 512,
+	ENTRY_BYTES = 8, /* of the L1 table and of those below it */
+	HEADER_BYTES = 104,
+	/* Header, refcount table and one refcount block have a cluster each; then the L1 table. */
+	TABLES_AT = 3,
+	/* A disk as large as QEMU takes one has 16 clusters of them. */
+	CLUSTERS_MAX = 64,
+	BACKING_FORMAT = 0xe2792aca,
+};
+
+/* Everything is in its place by the size of a cluster alone. */
+struct layout {
+	uint64_t cluster_bytes, bytes, l1_entries, clusters;
+	const char *backing, *format; /* NULL: none */
 };
 
 static void put(uint8_t *p, uint64_t value, unsigned bytes)
@@ -37,28 +40,131 @@ static void put(uint8_t *p, uint64_t value, unsigned bytes)
 	}
 }
 
-static int write_at(int fd, const void *data, size_t len, off_t offset)
+static uint64_t get(const uint8_t *p, unsigned bytes)
 {
-	return pwrite(fd, data, len, offset) == (ssize_t)len ? 0 : -(errno ? errno : EIO);
+	uint64_t value = 0;
+
+	while (bytes--)
+		value = value << 8 | *p++;
+	return value;
+}
+
+static int write_at(int fd, const void *data, size_t len, uint64_t offset)
+{
+	return pwrite(fd, data, len, (off_t)offset) == (ssize_t)len ? 0 : -(errno ? errno : EIO);
+}
+
+/* What it lies on: its format is an extension of the header, and its name comes behind. */
+static size_t put_backing(uint8_t *header, const struct layout *l)
+{
+	size_t at = HEADER_BYTES, len = strlen(l->format);
+
+	put(header + at, BACKING_FORMAT, 4);
+	put(header + at + 4, len, 4);
+	memcpy(header + at + 8, l->format, len);
+	/* Filled up to eight bytes, and an empty extension is the end of them. */
+	at += 8 + (len + 7) / 8 * 8 + 8;
+	len = strlen(l->backing);
+	memcpy(header + at, l->backing, len);
+	put(header + 8, at, 8);
+	put(header + 16, len, 4);
+	return at + len;
+}
+
+static int write_header(int fd, unsigned cluster_bits, const struct layout *l)
+{
+	/* Where in the header a field is, and how long it is. */
+	const struct {
+		unsigned at, bytes;
+		uint64_t value;
+	} fields[] = {
+		{0, 4, 0x514649fb}, /* "QFI\xfb" */
+		{4, 4, 3}, /* version */
+		{20, 4, cluster_bits},
+		{24, 8, l->bytes},
+		{36, 4, l->l1_entries},
+		{40, 8, TABLES_AT * l->cluster_bytes},
+		{48, 8, l->cluster_bytes}, /* the refcount table */
+		{56, 4, 1}, /* in clusters */
+		{96, 4, 4}, /* reference counts of 2^4 bits */
+		{100, 4, HEADER_BYTES},
+	};
+	uint8_t header[HEADER_BYTES + 64 + QCOW2_NAME_MAX] = {0};
+	size_t len = HEADER_BYTES + 8;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		put(header + fields[i].at, fields[i].value, fields[i].bytes);
+	if (l->backing)
+		len = put_backing(header, l);
+	return write_at(fd, header, len, 0);
+}
+
+static int write_image(int fd, unsigned cluster_bits, struct layout *l, struct error *err)
+{
+	uint8_t table[ENTRY_BYTES] = {0}, counts[2 * CLUSTERS_MAX] = {0};
+	uint64_t per_entry;
+	int rc = 0;
+
+	l->cluster_bytes = 1ULL << cluster_bits;
+	/* Of the disk, by one entry of the L1 table, which is a cluster of entries. */
+	per_entry = l->cluster_bytes / ENTRY_BYTES * l->cluster_bytes;
+	l->l1_entries = (l->bytes + per_entry - 1) / per_entry;
+	l->clusters =
+		TABLES_AT + (l->l1_entries * ENTRY_BYTES + l->cluster_bytes - 1) / l->cluster_bytes;
+	if (l->clusters > CLUSTERS_MAX)
+		return error_set(err, EFBIG, "make an empty image: it would be too large");
+	put(table, 2 * l->cluster_bytes, ENTRY_BYTES);
+	for (size_t i = 0; i < l->clusters; i++)
+		put(counts + 2 * i, 1, 2);
+	if (ftruncate(fd, (off_t)(l->clusters * l->cluster_bytes)) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = write_at(fd, table, sizeof(table), l->cluster_bytes);
+	if (rc == 0)
+		rc = write_at(fd, counts, sizeof(counts), 2 * l->cluster_bytes);
+	if (rc == 0)
+		rc = write_header(fd, cluster_bits, l);
+	return rc < 0 ? error_errno(err, -rc, "make an empty image") : 0;
 }
 
 int disk_write_empty(int fd, struct error *err)
 {
-	uint8_t header[112] = {0}, table[8] = {0}, counts[2 * CLUSTERS_USED] = {0};
-	int rc = 0;
+	return write_image(fd, MEMORY_CLUSTER_BITS, &(struct layout){.bytes = 0}, err);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		put(header + fields[i].at, fields[i].value, fields[i].bytes);
-	put(table, 2ULL * CLUSTER_BYTES, 8);
-	for (size_t i = 0; i < CLUSTERS_USED; i++)
-		put(counts + 2 * i, 1, 2);
-	if (ftruncate(fd, (off_t)CLUSTERS_USED * CLUSTER_BYTES) < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = write_at(fd, table, sizeof(table), CLUSTER_BYTES);
-	if (rc == 0)
-		rc = write_at(fd, counts, sizeof(counts), (off_t)2 * CLUSTER_BYTES);
-	if (rc == 0)
-		rc = write_at(fd, header, sizeof(header), 0);
-	return rc < 0 ? error_errno(err, -rc, "make an empty image") : 0;
+int disk_write_overlay(int fd, uint64_t bytes, const char *backing, const char *format,
+		       struct error *err)
+{
+	struct layout l = {.backing = backing, .format = format};
+
+	if (strlen(backing) > QCOW2_NAME_MAX || strlen(format) > 16)
+		return error_set(err, ENAMETOOLONG, "'%s'", backing);
+	if (bytes > UINT64_MAX - SECTOR_BYTES)
+		return error_set(err, EFBIG, "make an empty image: it would be too large");
+	l.bytes = (bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+	return write_image(fd, DISK_CLUSTER_BITS, &l, err);
+}
+
+int disk_is_untouched(int fd, bool *ret_yes, struct error *err)
+{
+	uint8_t header[HEADER_BYTES], entries[4096];
+	uint64_t at, left;
+	size_t len;
+	int rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
+
+	if (rc < 0)
+		return rc;
+	*ret_yes = len == sizeof(header) && get(header + 60, 4) == 0; /* no snapshots */
+	left = get(header + 36, 4) * ENTRY_BYTES;
+	at = get(header + 40, 8);
+	while (rc == 0 && *ret_yes && left) {
+		rc = disk_read_at(fd, at, entries, left < sizeof(entries) ? left : sizeof(entries),
+				  &len, err);
+		*ret_yes = rc == 0 && len > 0;
+		for (size_t i = 0; *ret_yes && i < len; i++)
+			*ret_yes = entries[i] == 0;
+		at += len;
+		left -= len;
+	}
+	return rc;
 }

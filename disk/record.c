@@ -79,18 +79,22 @@ static int parse(const char *text, struct disk_record *ret_record, struct error 
 	json_error_t why;
 	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, &why);
 	const char *backing = NULL, *format = NULL;
-	int rc = 0;
+	int shared = 0, rc = 0;
 
-	if (!j || json_unpack(j, "{s:s s:s}", "backing", &backing, "backing_format", &format) < 0 ||
-	    !*backing || (strchr(backing, '/') && backing[0] != '/'))
+	if (!j ||
+	    json_unpack(j, "{s?s s?s s?b}", "backing", &backing, "backing_format", &format,
+			"shared", &shared) < 0 ||
+	    !backing != !format || (!backing && !shared) ||
+	    (backing && (!*backing || (strchr(backing, '/') && backing[0] != '/'))))
 		rc = error_set(err, EINVAL, "not a record of a backing file");
-	for (int i = 0; rc == 0 && i < DISK_FORMAT_COUNT; i++)
+	ret_record->shared = rc == 0 && shared;
+	for (int i = 0; rc == 0 && format && i < DISK_FORMAT_COUNT; i++)
 		if (str_eq(format, formats[i])) {
 			ret_record->backing = strdup(backing);
 			ret_record->backing_format = (enum disk_format)i;
 			rc = ret_record->backing ? 0 : error_oom(err);
 		}
-	if (rc == 0 && !ret_record->backing)
+	if (rc == 0 && format && !ret_record->backing)
 		rc = error_set(err, EINVAL, "a backing file of no known format");
 	json_decref(j);
 	return rc;
@@ -140,8 +144,13 @@ int disk_record_write(const char *path, const struct disk_record *record, struct
 		rc = check_owner(dirfd, &p, err);
 	if (rc < 0)
 		return rc;
-	j = json_pack("{s:s s:s}", "backing", record->backing, "backing_format",
-		      formats[record->backing_format]);
+	j = json_object();
+	if (record->backing)
+		(void)json_object_update_new(j, json_pack("{s:s s:s}", "backing", record->backing,
+							  "backing_format",
+							  formats[record->backing_format]));
+	if (record->shared)
+		(void)json_object_set_new(j, "shared", json_true());
 	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	json_decref(j);
 	if (!text)

@@ -5,7 +5,8 @@
  * where it is what stands here.
  *
  * The record of FOLDER/FILE is FOLDER/.hv/FILE.json, beside the image and moved along with the
- * folder: {"backing": …, "backing_format": "qcow2" or "raw"}. Folder and record are the
+ * folder: {"backing": …, "backing_format": "qcow2" or "raw", "shared": true}, of which the first
+ * two, or the last, may be missing. Folder and record are the
  * superuser's alone; one that others may write counts as hostile.
  */
 #ifndef HV_DISK_RECORD_H
@@ -13,17 +14,19 @@
 
 #include "disk/volume.h"
 
-/* "FILE": in the image's own folder; else an absolute path. */
 struct disk_record {
-	char *backing; /* NULL: none */
+	/* "FILE": in the image's own folder; else an absolute path. NULL: none. */
+	char *backing;
 	enum disk_format backing_format;
+	/* It was made to lie below others, as the disk of a machine that was forked: it goes with
+	 * the last of them. */
+	bool shared;
 };
 
 /* The folder's name, for whoever lists a pool. */
 #define DISK_RECORD_FOLDER ".hv"
 
-/* path: of the image, absolute. Where there is no record ret_record->backing is NULL; that is
- * success. */
+/* path: of the image, absolute. Where there is no record *ret_record is zeroed; that is success. */
 int disk_record_read(const char *path, struct disk_record *ret_record, struct error *err);
 
 /* Replaces the record, for good when it returns. */

@@ -182,7 +182,7 @@ static int choose(struct restore *r, struct error *err)
 			return error_set(err, EINVAL,
 					 "disk '%s': its size: is less than the backup's",
 					 disk->name);
-		rc = volume_check_clones(q->lab, disk->path, err);
+		rc = volume_check_clones(q->paths, q->lab, disk->path, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -36,11 +36,17 @@ static char *path_of(const struct clone *c, size_t i)
 			  disk->path, c->name, i, spec_format_name(format_of(c, disk)));
 }
 
-static int check_disk(const struct spec_disk *disk, const char *path, struct error *err)
+static int check_disk(const struct spec_disk *disk, const char *path, bool forks, struct error *err)
 {
 	struct disk_info info;
 	struct stat st;
-	int rc = disk_chain_examine(disk->path, inspect_format(disk), &info, err);
+	int rc;
+
+	if (forks)
+		return disk->read_only || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+			       ? 0
+			       : error_errno(err, EEXIST, "'%s'", path);
+	rc = disk_chain_examine(disk->path, inspect_format(disk), &info, err);
 
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "'%s' is not there yet; the first start makes it",
@@ -81,7 +87,8 @@ int clone_describe(const struct clone *c, json_t **ret_vm, struct error *err)
 		return error_oom(err);
 	for (size_t i = 0; i < c->source->n_disks; i++) {
 		cleanup_free char *path = path_of(c, i);
-		int rc = path ? check_disk(&c->source->disks[i], path, err) : error_oom(err);
+		int rc = path ? check_disk(&c->source->disks[i], path, c->forks, err)
+			      : error_oom(err);
 
 		if (rc < 0)
 			return error_wrap(err, rc, "disk '%s'", c->source->disks[i].name);

@@ -25,6 +25,7 @@ struct clone {
 	const struct spec_vm *source;
 	const char *name; /* of the new one */
 	bool linked;
+	bool forks; /* with linked: it begins with a state, which brings its disks along */
 	const struct disk_copy_watch *watch; /* NULL: nobody looks on */
 };
 

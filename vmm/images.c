@@ -229,7 +229,7 @@ int image_remove(const struct paths *paths, const struct lab *lab, const struct 
 	if (rc == 0)
 		rc = open_part(dirfd, image, &fd, err);
 	if (rc == 0 && image_is_cached(paths, image))
-		rc = volume_check_clones(lab, path, err);
+		rc = volume_check_clones(paths, lab, path, err);
 	if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
 		rc = error_errno(err, errno, "remove '%s'", path);
 	if (fd >= 0 && rc == 0)

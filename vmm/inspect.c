@@ -10,6 +10,7 @@
 #include "vmm/host.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
+#include "vmm/prepared.h"
 #include "vmm/rundir.h"
 
 #include <errno.h>
@@ -156,14 +157,17 @@ static int check_missing_image(const struct spec_disk *disk, const struct host *
 	return 0;
 }
 
-static int check_disks(const struct spec_vm *vm, const struct host *host, struct error *err)
+static int check_disks(const struct paths *paths, const struct spec_vm *vm, const struct host *host,
+		       struct error *err)
 {
 	for (size_t i = 0; i < vm->n_disks; i++) {
 		const struct spec_disk *disk = &vm->disks[i];
 		struct disk_info info;
 		int rc = disk_chain_examine(disk->path, inspect_format(disk), &info, err);
 
-		if (rc == -ENOENT)
+		if (rc == -ENOENT && !disk->read_only && prepared_brings_disks(paths, vm))
+			rc = 0;
+		else if (rc == -ENOENT)
 			rc = check_missing_image(disk, host, err);
 		else if (rc < 0)
 			error_wrap(err, rc, "disk '%s'", disk->name);
@@ -222,7 +226,8 @@ int inspect_firmware(const struct spec_vm *vm, const char *machine,
 			     spec_firmware_name(vm->firmware));
 }
 
-int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err)
+int inspect_vm(const struct paths *paths, const struct spec_vm *vm, const struct host *host,
+	       struct error *err)
 {
 	bool kvm;
 	int rc;
@@ -235,7 +240,7 @@ int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *
 	if (rc == 0)
 		rc = check_memory(vm, host, err);
 	if (rc == 0)
-		rc = check_disks(vm, host, err);
+		rc = check_disks(paths, vm, host, err);
 	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
 		rc = check_file("cdroms", vm->cdroms[i].path, err);
 	if (rc == 0)

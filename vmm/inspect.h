@@ -29,7 +29,8 @@ int inspect_accel(const struct spec_vm *vm, const struct host *host, bool *ret_k
  * hostile, in use, or larger than configured. Each error names the VM, the key
  * and the way out.
  */
-int inspect_vm(const struct spec_vm *vm, const struct host *host, struct error *err);
+int inspect_vm(const struct paths *paths, const struct spec_vm *vm, const struct host *host,
+	       struct error *err);
 
 /* The firmware for a machine type; zeroed where the VM needs none. */
 int inspect_firmware(const struct spec_vm *vm, const char *machine,

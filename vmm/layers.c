@@ -2,15 +2,18 @@
 /* Names and nodes of layers. */
 #include "vmm/layers_private.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "vmm/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { OVERLAYS_MAX = 9999 };
+enum { OVERLAYS_MAX = 9999, TAGS_MAX = 9999 };
 
 char *layers_name(const char *path, const char *tag)
 {
@@ -18,6 +21,34 @@ char *layers_name(const char *path, const char *tag)
 	size_t stem = dot && dot > slash + 1 ? (size_t)(dot - path) : strlen(path);
 
 	return str_printf("%.*s@%s%s", (int)stem, path, tag, path + stem);
+}
+
+/* Whether a disk that can be written to has an image of that tag; -errno. */
+static int has_tag(const struct spec_vm *vm, const char *tag)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		cleanup_free char *name = layers_name(vm->disks[i].path, tag);
+
+		if (!name)
+			return -ENOMEM;
+		if (!vm->disks[i].read_only &&
+		    faccessat(AT_FDCWD, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+int layers_free_tag(const struct spec_vm *vm, const char *word,
+		    char ret_tag[static LAYERS_TAG_SIZE], struct error *err)
+{
+	int rc = 1;
+
+	(void)str_format(ret_tag, LAYERS_TAG_SIZE, "%s", word);
+	for (unsigned n = 2; (rc = has_tag(vm, ret_tag)) > 0 && n <= TAGS_MAX; n++)
+		(void)str_format(ret_tag, LAYERS_TAG_SIZE, "%.50s.%u", word, n);
+	if (rc > 0)
+		return error_set(err, EEXIST, "there are too many layers '%s' of it", word);
+	return rc < 0 ? error_oom(err) : 0;
 }
 
 /* "disk0.2" is 2, "disk0" and "disk0-1" are 0. */

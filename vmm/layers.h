@@ -23,11 +23,16 @@
 #define HV_VMM_LAYERS_H
 
 #include "base/paths.h"
+#include "base/str.h"
 #include "lab/spec.h"
 #include "vmm/jobs.h"
 
+#include <stdbool.h>
+
 struct error;
 struct host;
+
+enum { LAYERS_TAG_SIZE = 64 };
 
 struct layers_request {
 	const struct paths *paths;
@@ -35,6 +40,7 @@ struct layers_request {
 	const struct lab *lab;
 	const struct spec_vm *vm;
 	const char *tag; /* NULL, for commit: the image that is next below */
+	bool shared; /* for save: the images go with the last that lies on them (layers_drop()) */
 	uint64_t limit_bytes; /* a second, for commit and rebase of each disk; 0: none */
 	jobs_show_fn show; /* may be NULL */
 	void *arg;
@@ -48,11 +54,40 @@ struct layers_request {
  * read only stay as they are. */
 int layers_save(const struct layers_request *request, struct error *err);
 
+/*
+ * The same in two halves, for who changes QEMU over himself, at a moment of his own: one that runs,
+ * or is paused. Files and a journal are made in the first, and QEMU knows the overlays; the second
+ * gives the names, or takes away all that was made, as QEMU has it: outcome (0 or -errno) is
+ * what became of the change, and is returned where it failed. It always ends the saving.
+ */
+struct layers_saving;
+int layers_save_begin(const struct layers_request *request, struct layers_saving **ret_saving,
+		      struct error *err);
+/* The arguments of QMP's `transaction`. NULL: out of memory. The caller's reference. */
+json_t *layers_save_actions(const struct layers_saving *saving);
+/* What disk i lies on from then on; NULL: it stays as it is. Borrowed. */
+const char *layers_save_base(const struct layers_saving *saving, size_t i);
+int layers_save_end(struct layers_saving *saving, int outcome, struct error *err);
+
+/* A tag like word of which no disk of the machine has an image. */
+int layers_free_tag(const struct spec_vm *vm, const char *word,
+		    char ret_tag[static LAYERS_TAG_SIZE], struct error *err);
+
+/*
+ * Removes the image at path, where it was made to go with the last that lies on it and nothing
+ * does any more; and then those below it in the same way. What is in use stays: that is
+ * success, and ret_users (may be NULL) has who uses it, as volume_clones_find() names them. With a
+ * configuration without machines nothing goes: it may be one that could not be read.
+ */
+int layers_drop(const struct paths *paths, const struct lab *lab, const char *path,
+		struct strv *ret_users, struct error *err);
+
 /* Folds each disk's layers down to the tag into one, which is its active layer then; disks without
  * that tag stay. -EBUSY names who lies on one of them; -ENOENT: no disk has it. */
 int layers_commit(const struct layers_request *request, struct error *err);
 
-/* Makes each active layer one that stands alone. The images below stay as they are. */
+/* Makes each active layer one that stands alone. The images below stay as they are, or go by
+ * layers_drop(). */
 int layers_rebase(const struct layers_request *request, struct error *err);
 
 /* A pure part, for tests: "/f/dc01.qcow2" with tag "x" is "/f/dc01@x.qcow2". NULL: no memory. */

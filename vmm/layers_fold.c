@@ -94,7 +94,8 @@ static int check_users(const struct fold *f, const struct folded *d, struct erro
 				"'%s' is raw, and the disk is configured as qcow2 (hv snap "
 				"rebase makes it stand alone)",
 				layer->path);
-		rc = volume_clones_find(f->request->lab, layer->path, &clones, err);
+		rc = volume_clones_find(f->request->paths, f->request->lab, layer->path, &clones,
+					err);
 		for (size_t i = 0; rc == 0 && i < clones.n; i++)
 			if (!str_eq(clones.v[i], own))
 				rc = error_set(err, EBUSY, "'%s' is the base of %s, too",
@@ -249,11 +250,10 @@ static int begin_commit(struct fold *f, struct folded *d, struct error *err)
 	return error_wrap_if(err, rc, "disk '%s'", d->disk->name);
 }
 
-/* Until nobody has the images: a process that dies lets go of one thing after the other. */
-static int wait_for_turn(const struct fold *f)
+int layers_wait_for_turn(const struct paths *paths, const char *vm)
 {
 	cleanup_close int fd = -1;
-	int rc = paths_open_run(f->request->paths, PATHS_VM, f->request->vm->name, 0, &fd, NULL);
+	int rc = paths_open_run(paths, PATHS_VM, vm, 0, &fd, NULL);
 
 	return rc < 0 ? rc : flock(fd, LOCK_EX) < 0 ? -errno : 0;
 }
@@ -269,7 +269,7 @@ static void let_run(void *arg)
 	fault_off();
 	interrupt_hold(&before);
 	do {
-		rc = wait_for_turn(f);
+		rc = layers_wait_for_turn(f->request->paths, f->request->vm->name);
 		if (rc == 0)
 			rc = machine_images_open_running(f->request->paths, f->request->vm,
 							 LAYERS_PREFIX, &im, NULL);
@@ -455,6 +455,8 @@ static int rebase(struct fold *f, struct error *err)
 		rc = disk_record_remove(f->disks[i].disk->path, err);
 	if (rc == 0 && f->images.running)
 		remove_layers(f);
+	for (size_t i = 0; rc == 0 && i < f->n; i++)
+		rc = layers_drop(r->paths, r->lab, f->disks[i].chain.v[1].path, NULL, err);
 	return rc;
 }
 

@@ -23,6 +23,10 @@ void layers_next_node(const struct image *active, size_t i, char ret[static IMAG
 /* Removes a node with its file, its descriptors too; one that is in use stays. */
 void layers_remove_node(struct machine_images *im, const char *node);
 
+/* Until nobody is at work on the machine's images: a process that dies lets go of one thing after
+ * the other. */
+int layers_wait_for_turn(const struct paths *paths, const char *vm);
+
 /* The same for each node of disk i that nothing uses. */
 void layers_sweep_nodes(struct machine_images *im, size_t i);
 

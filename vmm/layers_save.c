@@ -33,7 +33,7 @@ struct saved {
 	char node[IMAGES_NODE_SIZE];
 };
 
-struct save {
+struct layers_saving {
 	const struct layers_request *request;
 	struct machine_images images; /* where it runs */
 	struct rundir rundir; /* where it is stopped */
@@ -50,7 +50,7 @@ static char *overlay_name(const char *path)
 	return str_printf("%.*s/.%s.overlay", (int)(slash - path), path, slash + 1);
 }
 
-static int check_disk(struct save *s, struct saved *d, struct error *err)
+static int check_disk(struct layers_saving *s, struct saved *d, struct error *err)
 {
 	const char *path = d->disk->path;
 	struct disk_chain chain;
@@ -87,10 +87,11 @@ static int check_disk(struct save *s, struct saved *d, struct error *err)
 	d->virtual_bytes = info.virtual_bytes;
 	if (rc == 0 && info.has_backing)
 		rc = disk_record_read(path, &d->below, err);
+	d->below.shared = s->request->shared;
 	return rc;
 }
 
-static int choose(struct save *s, struct error *err)
+static int choose(struct layers_saving *s, struct error *err)
 {
 	const struct spec_vm *vm = s->request->vm;
 
@@ -114,7 +115,7 @@ static int choose(struct save *s, struct error *err)
 }
 
 /* Steps that take away what was made for nothing. */
-static json_t *undo_steps(const struct save *s)
+static json_t *undo_steps(const struct layers_saving *s)
 {
 	json_t *steps = json_array();
 
@@ -130,7 +131,7 @@ static json_t *undo_steps(const struct save *s)
 	return steps;
 }
 
-static json_t *forward_steps(const struct save *s)
+static json_t *forward_steps(const struct layers_saving *s)
 {
 	json_t *steps = json_array();
 
@@ -152,7 +153,7 @@ static int make_layer(const struct saved *d, struct error *err)
 	if (link(d->disk->path, d->base) < 0)
 		return error_errno(err, errno, "link '%s'", d->base);
 	fault_point("base linked");
-	if (d->below.backing)
+	if (d->below.backing || d->below.shared)
 		rc = disk_record_write(d->base, &d->below, err);
 	if (rc == 0)
 		rc = disk_overlay(d->overlay, d->base, DISK_FORMAT_QCOW2, d->virtual_bytes, err);
@@ -160,7 +161,7 @@ static int make_layer(const struct saved *d, struct error *err)
 	return rc;
 }
 
-static int make_layers(struct save *s, struct error *err)
+static int make_layers(struct layers_saving *s, struct error *err)
 {
 	int rc;
 
@@ -207,7 +208,7 @@ static json_t *pack_node(const char *driver, const char *name, const char *below
 }
 
 /* QEMU gets the overlay, and is not told what it lies on: it will be what it has now. */
-static int add_overlay(struct save *s, struct saved *d, struct error *err)
+static int add_overlay(struct layers_saving *s, struct saved *d, struct error *err)
 {
 	char path[JOBS_PATH_SIZE], file_node[IMAGES_NODE_SIZE + 8];
 	cleanup_close int fd = -1;
@@ -234,7 +235,7 @@ static int add_overlay(struct save *s, struct saved *d, struct error *err)
 	return error_wrap_if(err, rc, "disk '%s'", d->disk->name);
 }
 
-static json_t *build_transaction(const struct save *s)
+json_t *layers_save_actions(const struct layers_saving *s)
 {
 	json_t *actions = json_array();
 
@@ -247,7 +248,7 @@ static json_t *build_transaction(const struct save *s)
 }
 
 /* What QEMU has where it has changed over. */
-static json_t *expect_nodes(const struct save *s)
+static json_t *expect_nodes(const struct layers_saving *s)
 {
 	json_t *nodes = json_object();
 	char index[24];
@@ -259,7 +260,8 @@ static json_t *expect_nodes(const struct save *s)
 	return nodes;
 }
 
-static int change_over(struct save *s, struct error *err)
+/* QEMU knows the overlays, and the journal what it has where it has changed over. */
+static int introduce(struct layers_saving *s, struct error *err)
 {
 	int rc = 0;
 
@@ -274,75 +276,125 @@ static int change_over(struct save *s, struct error *err)
 	if (rc == 0)
 		rc = disk_journal_write(s->state_dirfd, &s->journal, err);
 	fault_point("overlays known to QEMU");
-	if (rc == 0)
-		rc = jobs_call(s->images.jobs, "transaction", build_transaction(s), NULL, err);
-	fault_point("overlays active");
-	json_decref(s->journal.nodes);
-	s->journal.nodes = NULL;
 	return rc;
 }
 
-static int save(struct save *s, struct error *err)
+static int begin(struct layers_saving *s, struct error *err)
 {
 	int rc = choose(s, err);
 
 	if (rc == 0)
 		rc = disk_journal_lock(s->state_dirfd, &s->lock, err);
-	if (rc < 0)
-		return rc;
-	rc = make_layers(s, err);
-	if (rc == 0 && s->images.running)
-		rc = change_over(s, err);
 	if (rc == 0)
-		rc = disk_journal_write(s->state_dirfd, &s->journal, err);
-	if (rc == 0)
-		return disk_journal_finish(s->state_dirfd, true, err);
-	/* Where QEMU went in the middle nobody knows what it did: the journal does. */
+		rc = make_layers(s, err);
+	return rc == 0 && s->images.running ? introduce(s, err) : rc;
+}
+
+/* All of it happened, and counts in any case. */
+static int give_names(struct layers_saving *s, struct error *err)
+{
+	int rc;
+
+	fault_point("overlays active");
+	json_decref(s->journal.nodes);
+	s->journal.nodes = NULL;
+	rc = disk_journal_write(s->state_dirfd, &s->journal, err);
+	return rc < 0 ? rc : disk_journal_finish(s->state_dirfd, true, err);
+}
+
+/* Where QEMU went in the middle nobody knows what it did: the journal does. */
+static void settle(struct layers_saving *s, int rc)
+{
+	if (s->lock < 0)
+		return;
 	if (s->images.running && rc != -ECONNRESET && machine_images_look(&s->images, NULL) == 0)
 		(void)machine_images_settle(&s->images, NULL);
 	else
 		(void)disk_journal_settle_locked(s->state_dirfd, NULL);
 	for (size_t i = 0; s->images.running && i < s->request->vm->n_disks; i++)
 		layers_sweep_nodes(&s->images, i);
+}
+
+static int open_saving(struct layers_saving *s, struct error *err)
+{
+	const struct layers_request *r = s->request;
+	int rc;
+
+	if (!str_is_name(r->tag))
+		return error_set(err, EINVAL,
+				 "'%s' is no tag (letters, digits, and ._- behind the first)",
+				 r->tag);
+	rc = machine_images_open_running(r->paths, r->vm, LAYERS_PREFIX, &s->images, err);
+	if (rc == 0 && !s->images.running)
+		rc = machine_hold_files(r->paths, r->vm, &s->rundir, err);
+	if (rc == 0)
+		rc = paths_open_state(r->paths, PATHS_VM, r->vm->name, 1, &s->state_dirfd, err);
 	return rc;
 }
 
-int layers_save(const struct layers_request *request, struct error *err)
+int layers_save_begin(const struct layers_request *request, struct layers_saving **ret_saving,
+		      struct error *err)
 {
-	struct save s = {
+	struct layers_saving *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return error_oom(err);
+	*s = (struct layers_saving){
 		.request = request,
 		.images = MACHINE_IMAGES_INIT,
 		.rundir = RUNDIR_INIT,
 		.state_dirfd = -1,
 		.lock = -1,
 	};
-	int rc;
+	rc = open_saving(s, err);
+	if (rc == 0)
+		rc = begin(s, err);
+	if (rc < 0)
+		return layers_save_end(s, rc, err);
+	*ret_saving = s;
+	return 0;
+}
 
-	if (!str_is_name(request->tag))
-		return error_set(err, EINVAL,
-				 "'%s' is no tag (letters, digits, and ._- behind the first)",
-				 request->tag);
-	rc = machine_images_open_running(request->paths, request->vm, LAYERS_PREFIX, &s.images,
-					 err);
-	if (rc == 0 && !s.images.running)
-		rc = machine_hold_files(request->paths, request->vm, &s.rundir, err);
-	if (rc == 0)
-		rc = paths_open_state(request->paths, PATHS_VM, request->vm->name, 1,
-				      &s.state_dirfd, err);
-	if (rc == 0)
-		rc = save(&s, err);
-	for (size_t i = 0; i < s.n; i++) {
-		free(s.disks[i].base);
-		free(s.disks[i].overlay);
-		free(s.disks[i].unfinished);
-		disk_record_free(&s.disks[i].below);
+const char *layers_save_base(const struct layers_saving *s, size_t i)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (s->disks[k].index == i)
+			return s->disks[k].base;
+	return NULL;
+}
+
+int layers_save_end(struct layers_saving *s, int outcome, struct error *err)
+{
+	int rc = outcome < 0 ? outcome : give_names(s, err);
+
+	if (rc < 0)
+		settle(s, rc);
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->disks[i].base);
+		free(s->disks[i].overlay);
+		free(s->disks[i].unfinished);
+		disk_record_free(&s->disks[i].below);
 	}
-	free(s.disks);
-	disk_journal_free(&s.journal);
-	close_fd(&s.lock);
-	close_fd(&s.state_dirfd);
-	if (s.rundir.lockfd >= 0)
-		rundir_remove(&s.rundir, request->paths, PATHS_VM, request->vm->name);
-	machine_images_close(&s.images);
+	free(s->disks);
+	disk_journal_free(&s->journal);
+	close_fd(&s->lock);
+	close_fd(&s->state_dirfd);
+	if (s->rundir.lockfd >= 0)
+		rundir_remove(&s->rundir, s->request->paths, PATHS_VM, s->request->vm->name);
+	machine_images_close(&s->images);
+	free(s);
 	return rc;
+}
+
+int layers_save(const struct layers_request *request, struct error *err)
+{
+	struct layers_saving *s;
+	int rc = layers_save_begin(request, &s, err);
+
+	if (rc < 0)
+		return rc;
+	if (s->images.running)
+		rc = jobs_call(s->images.jobs, "transaction", layers_save_actions(s), NULL, err);
+	return layers_save_end(s, rc, err);
 }

@@ -11,6 +11,9 @@
  * is about to make the guest stand: should this process end in the wrong moment, the supervisor
  * takes the copying back and lets the guest go on.
  *
+ * Disks that the source writes to get an overlay while it stands: what they held then belongs to
+ * the state as the memory does (prepare_layers.c).
+ *
  * The folder has a name with a dot in front until all is on the disk.
  */
 #include "vmm/prepare_private.h"
@@ -33,8 +36,6 @@
 enum {
 	DOWNTIME_MS = 5, /* pages are sent again and again until the last ones take so long */
 	ONE_PASS_MS = 0, /* they are sent again once */
-	/* QEMU says that a migration is over a moment before it lets a guest run. */
-	RESUME_TRIES = 1000,
 };
 
 /* Nothing but the machine itself is in its way. */
@@ -45,6 +46,7 @@ struct making {
 	sd_event *event;
 	struct line source;
 	struct copy copy;
+	struct prepare_layers layers;
 	int store, dirfd, lock_fd;
 	char folder[64];
 	json_t *parameters; /* of the source's migrations, as they were */
@@ -68,16 +70,7 @@ static int make_folder(struct making *m, struct error *err)
 
 static int open_source(struct making *m, struct error *err)
 {
-	const char *name = m->o->vm->name;
-	cleanup_close int fd = -1;
-	int rc;
-
-	rc = rundir_connect(m->o->paths, PATHS_VM, name, NAME_QMP, &fd, err);
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		return error_set(err, ENOTCONN, "it is not up (hv up %s)", name);
-	if (rc == 0)
-		rc = line_open(&m->source, m->event, "QEMU", steal_fd(&fd), err);
-	return rc;
+	return line_open_vm(&m->source, m->event, m->o->paths, m->o->vm->name, err);
 }
 
 static int connect_source(struct making *m, struct error *err)
@@ -96,7 +89,10 @@ static int connect_source(struct making *m, struct error *err)
 	return rc;
 }
 
+/* With the last one QEMU stops before it gives up the disks, and waits for a word. */
 static const char *const source_capabilities[] = {"events", "auto-converge", NULL};
+static const char *const disk_capabilities[] = {"events", "auto-converge",
+						"pause-before-switchover", NULL};
 
 static int set_parameters(struct line *l, json_int_t bandwidth, json_int_t downtime_ms,
 			  struct error *err)
@@ -114,7 +110,7 @@ static void restore_source(struct making *m)
 	       *downtime = json_object_get(m->parameters, "downtime-limit");
 	struct error err = ERROR_INIT;
 
-	(void)line_set_capabilities(&m->source, source_capabilities, false, &err);
+	(void)line_set_capabilities(&m->source, disk_capabilities, false, &err);
 	(void)set_parameters(&m->source, json_integer_value(bandwidth),
 			     json_integer_value(downtime), &err);
 }
@@ -160,7 +156,9 @@ static int join(struct making *m, struct error *err)
 		rc = line_call(&m->copy.line, "migrate-incoming",
 			       json_pack("{s:s}", "uri", "fd:hv-copy"), NULL, err);
 	if (rc == 0)
-		rc = line_set_capabilities(&m->source, source_capabilities, true, err);
+		rc = line_set_capabilities(&m->source,
+					   *m->layers.tag ? disk_capabilities : source_capabilities,
+					   true, err);
 	if (rc == 0)
 		rc = set_parameters(&m->source, no_bound, m->emulated ? ONE_PASS_MS : DOWNTIME_MS,
 				    err);
@@ -185,16 +183,25 @@ static void tick(void *arg)
 /* Whatever became of the copy. */
 static int run_on(struct making *m, bool failed, struct error *err)
 {
-	int rc, tries = 0;
-
 	if (failed)
 		(void)line_call(&m->source, "migrate_cancel", NULL, NULL, err);
-	do
-		rc = line_call(&m->source, "cont", NULL, NULL, err);
-	while (rc == -EREMOTEIO && tries++ < RESUME_TRIES);
-	while (rc == 0 && m->source.stands)
-		rc = line_turn(&m->source, UINT64_MAX, err);
-	return rc;
+	return line_run_on(&m->source, err);
+}
+
+/* Until all is over there. The guest stands between the first half and the end. */
+static int await_copied(struct making *m, struct error *err)
+{
+	int rc;
+
+	if (!*m->layers.tag)
+		return line_await_migration(&m->source, "completed", tick, m, err);
+	rc = line_await_migration(&m->source, "pre-switchover", tick, m, err);
+	if (rc == 0)
+		rc = prepare_layers_change(&m->layers, &m->source, err);
+	if (rc == 0)
+		rc = line_call(&m->source, "migrate-continue",
+			       json_pack("{s:s}", "state", "pre-switchover"), NULL, err);
+	return rc < 0 ? rc : line_await_migration(&m->source, "completed", NULL, NULL, err);
 }
 
 static int copy_machine(struct making *m, struct error *err)
@@ -204,7 +211,7 @@ static int copy_machine(struct making *m, struct error *err)
 
 	rc = join(m, err);
 	if (rc == 0)
-		rc = line_await_migration(&m->source, "completed", tick, m, err);
+		rc = await_copied(m, err);
 	/* A supervisor that was killed forgot whose stand this is; the next one listens. */
 	if (rc < 0 && m->source.closed.code) {
 		line_close(&m->source);
@@ -214,6 +221,7 @@ static int copy_machine(struct making *m, struct error *err)
 	if (rc == 0)
 		rc = resumed;
 	restore_source(m);
+	rc = prepare_layers_end(&m->layers, rc, err);
 	if (rc == 0)
 		rc = line_await_migration(&m->copy.line, "completed", NULL, NULL, err);
 	/* The source only knows that nobody listens any more. */
@@ -244,7 +252,7 @@ static int write_files(struct making *m, struct error *err)
 			.smm = r->firmware.smm,
 			.vsock = m->o->vm->vsock_cid != 0,
 		},
-		m->copy.qemu_version, m->o->note);
+		m->copy.qemu_version, m->o->note, m->layers.paths);
 	text = state ? json_dumps(state, JSON_INDENT(1)) : NULL;
 	if (!text)
 		return error_oom(err);
@@ -266,6 +274,8 @@ static int make(struct making *m, struct error *err)
 	if (rc == 0)
 		rc = make_folder(m, err);
 	if (rc == 0)
+		rc = prepare_layers_begin(&m->layers, m->o, err);
+	if (rc == 0)
 		rc = copy_start(&m->copy, m->o, m->event, m->dirfd, err);
 	if (rc < 0)
 		return rc;
@@ -286,29 +296,12 @@ static int publish(struct making *m, struct error *err)
 	return fsync(m->store) < 0 ? error_errno(err, errno, "state '%s'", m->o->name) : 0;
 }
 
-/* Forks would write to one image, or see what the source writes to it. */
-static int check_disks(const struct spec_vm *vm, struct error *err)
-{
-	for (size_t i = 0; i < vm->n_disks; i++)
-		if (!vm->disks[i].read_only)
-			return error_set(
-				err, ENOTSUP,
-				"disk '%s' can be written to: only a machine whose disks are "
-				"read_only: can be forked (hv clone makes a copy of one that is "
-				"down)",
-				vm->disks[i].name);
-	return 0;
-}
-
 int prepare_state(const struct prepare_options *options, struct prepared_made *ret_made,
 		  struct error *err)
 {
 	struct making m = {.o = options, .store = -1, .dirfd = -1, .lock_fd = -1};
 	int rc;
 
-	rc = check_disks(options->vm, err);
-	if (rc < 0)
-		return error_wrap(err, rc, "vm '%s'", options->vm->name);
 	if (options->name && prepared_exists(options->paths, options->name))
 		return error_set(err, EEXIST, "there is a state '%s' already (hv state rm %s)",
 				 options->name, options->name);
@@ -317,12 +310,14 @@ int prepare_state(const struct prepare_options *options, struct prepared_made *r
 		rc = publish(&m, err);
 	if (rc < 0 && m.store >= 0 && *m.folder == '.')
 		(void)file_remove_tree(m.store, m.folder, NULL);
+	rc = prepare_layers_free(&m.layers, rc, err);
 	if (rc == 0) {
 		*ret_made = (struct prepared_made){
 			.lock_fd = options->name ? -1 : steal_fd(&m.lock_fd),
 			.pause_usec = m.source.stood_usec,
 		};
 		(void)str_format(ret_made->name, sizeof(ret_made->name), "%s", m.folder);
+		(void)str_format(ret_made->tag, sizeof(ret_made->tag), "%s", m.layers.tag);
 	}
 	line_close(&m.source);
 	json_decref(m.parameters);

@@ -17,6 +17,7 @@ struct error;
 struct prepare_options {
 	const struct paths *paths;
 	const struct host *host;
+	const struct lab *lab;
 	const struct spec_vm *vm; /* as it is configured, and running */
 	const char *note; /* NULL: none */
 	/* The state's name; NULL: it gets one of its own and is to be forgotten by
@@ -31,17 +32,26 @@ struct prepared_made {
 	char name[64];
 	int lock_fd; /* of one that is to be forgotten; -1 */
 	uint64_t pause_usec; /* for so long the guest stood */
+	char tag[64]; /* of the layers that the source's disks have since (vmm/layers.h); "": none
+		       */
 };
 
 /*
  * Blocks until the state is whole. The guest runs on while its memory is copied, stands for some
- * milliseconds at the end, and runs on whatever happens to the copy or to this process. -EEXIST:
- * there is one of that name; -ENOTCONN: the machine is not up; -EBUSY: it does not run.
+ * milliseconds at the end, and runs on whatever happens to the copy or to this process. While it
+ * stands, its disks get new layers to write to, all or none; where the state comes to nothing, they
+ * are folded in again. -EEXIST: there is one of that name; -ENOTCONN: the machine is not up;
+ * -EBUSY: it does not run, or somebody works on its disks; -ENOTSUP names a disk that can have no
+ * layer.
  */
 int prepare_state(const struct prepare_options *options, struct prepared_made *ret_made,
 		  struct error *err);
 
 /* Removes one that has no name of its own. Machines that have begun with it go on. */
 void prepare_forget(const struct paths *paths, struct prepared_made *made);
+
+/* For a state that came to nothing after all, and was forgotten: folds the layers of its source in
+ * again. Where somebody's disk lies on them they stay. */
+void prepare_fold(const struct prepare_options *options, const char *tag);
 
 #endif

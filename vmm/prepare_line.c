@@ -2,12 +2,19 @@
 #include "vmm/prepare_private.h"
 
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "vmm/json.h"
+#include "vmm/names.h"
+#include "vmm/rundir.h"
 
 #include <errno.h>
 
-enum { TICK_USEC = 250 * 1000 };
+enum {
+	TICK_USEC = 250 * 1000,
+	/* QEMU says that a migration is over a moment before it lets a guest run. */
+	RESUME_TRIES = 1000,
+};
 
 struct pending {
 	bool done;
@@ -52,6 +59,17 @@ int line_open(struct line *l, sd_event *event, const char *who, int fd, struct e
 
 	*l = (struct line){.event = event, .who = who};
 	return qmp_client_new(event, fd, &handlers, &l->client, err);
+}
+
+int line_open_vm(struct line *l, sd_event *event, const struct paths *paths, const char *vm,
+		 struct error *err)
+{
+	cleanup_close int fd = -1;
+	int rc = rundir_connect(paths, PATHS_VM, vm, NAME_QMP, &fd, err);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		return error_set(err, ENOTCONN, "it is not up (hv up %s)", vm);
+	return rc < 0 ? rc : line_open(l, event, "QEMU", steal_fd(&fd), err);
 }
 
 void line_close(struct line *l)
@@ -136,6 +154,9 @@ int line_await_migration(struct line *l, const char *status, void (*tick)(void *
 
 		if (str_eq(l->migration, "failed") || str_eq(l->migration, "cancelled"))
 			return fail(l, err);
+		rc = tick ? interrupt_check(err) : 0;
+		if (rc < 0)
+			return rc;
 		/* An event may come with what tick asks. */
 		rc = line_turn(l, tick ? TICK_USEC : UINT64_MAX, err);
 		if (rc < 0)
@@ -144,6 +165,18 @@ int line_await_migration(struct line *l, const char *status, void (*tick)(void *
 			tick(arg);
 	}
 	return 0;
+}
+
+int line_run_on(struct line *l, struct error *err)
+{
+	int rc, tries = 0;
+
+	do
+		rc = line_call(l, "cont", NULL, NULL, err);
+	while (rc == -EREMOTEIO && tries++ < RESUME_TRIES);
+	while (rc == 0 && l->stands)
+		rc = line_turn(l, UINT64_MAX, err);
+	return rc;
 }
 
 int line_set_capabilities(struct line *l, const char *const names[], bool on, struct error *err)

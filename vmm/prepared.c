@@ -211,6 +211,44 @@ int prepared_list(const struct paths *paths, json_t **ret_list, struct error *er
 	return 0;
 }
 
+/* Of a fork whose hv was killed nothing is left but its folder. */
+static bool is_in_use(int store, const char *name)
+{
+	cleanup_close int dirfd = open_folder(store, name);
+
+	return dirfd >= 0 && (name[0] != '.' || file_is_locked(dirfd, PREPARED_LOCK));
+}
+
+int prepared_all_layers(const struct paths *paths, json_t **ret_layers, struct error *err)
+{
+	cleanup_json json_t *all = json_object();
+	cleanup_strv struct strv names = {0};
+	cleanup_close int store = -1;
+	int rc;
+
+	if (!all)
+		return error_oom(err);
+	rc = prepared_open_store(paths, false, &store, err);
+	if (rc == 0)
+		rc = read_names(store, &names, err);
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct prepared p = PREPARED_INIT;
+
+		if (!is_whole(store, names.v[i]) || !is_in_use(store, names.v[i]))
+			continue;
+		rc = prepared_open(paths, names.v[i], &p, err);
+		if (rc == 0)
+			(void)json_object_set(all, names.v[i], json_object_get(p.state, "layers"));
+		/* It went meanwhile. */
+		rc = rc == -ENOENT ? 0 : rc;
+		prepared_close(&p);
+	}
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ret_layers = json_incref(all);
+	return 0;
+}
+
 int prepared_remove(const struct paths *paths, const char *name, struct error *err)
 {
 	cleanup_close int store = -1, dirfd = -1;

@@ -7,6 +7,10 @@
  *   device      QEMU's own stream of all the rest: devices, processors, TPM, flash
  *   state.json  of what machine it is; the state is there when this file is, and not before
  *
+ * Disks that the machine could write to were layered at that moment (vmm/layers.h): what lay on top
+ * until then is written to by nobody any more, state.json names it, and each machine that begins
+ * with the state has an overlay of its own on it.
+ *
  * One whose name begins with a dot is being made, or belongs to a fork under way.
  */
 #ifndef HV_VMM_PREPARED_H
@@ -82,8 +86,25 @@ int prepared_macs(const struct prepared *p, const struct spec_vm *vm,
  * in what. */
 int prepared_check(const struct prepared *p, const struct shape_facts *facts, struct error *err);
 
-/* The contents of state.json. */
+/* The contents of state.json. layers (borrowed; NULL: none at all): for each
+ * disk the path of its layer, or null. */
 json_t *prepared_describe(const struct shape_facts *facts, const char *qemu_version,
-			  const char *note);
+			  const char *note, json_t *layers);
+
+/* Where disk i of a machine begins that begins with the state: the path of a qcow2 image, borrowed.
+ * NULL: the disk is read only, and the machine's own affair. */
+const char *prepared_layer(const struct prepared *p, size_t i);
+
+/* Whether the machine's disks can begin with the state's: each that has a layer is missing (and to
+ * be made as an overlay on it), or was made so and not written to. -EEXIST where an image is in the
+ * way, -ENOTSUP where it is to be raw. */
+int prepared_check_disks(const struct prepared *p, const struct spec_vm *vm, struct error *err);
+
+/* Whether the machine's next start is one with a state, which brings its disks along. */
+bool prepared_brings_disks(const struct paths *paths, const struct spec_vm *vm);
+
+/* The layers of all states, an object by the states' names; of forks that are under way, too: their
+ * names begin with a dot. A new reference. */
+int prepared_all_layers(const struct paths *paths, json_t **ret_layers, struct error *err);
 
 #endif

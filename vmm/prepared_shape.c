@@ -22,12 +22,13 @@ static int not_as_expected(const struct prepared *p, struct error *err)
 }
 
 json_t *prepared_describe(const struct shape_facts *facts, const char *qemu_version,
-			  const char *note)
+			  const char *note, json_t *layers)
 {
-	return json_pack("{s:i s:s s:I s:s s:s? s:I s:b s:o}", "version", VERSION, "of",
+	return json_pack("{s:i s:s s:I s:s s:s? s:I s:b s:O? s:o}", "version", VERSION, "of",
 			 facts->vm->name, "made", (json_int_t)time(NULL), "qemu", qemu_version,
 			 "note", note, "memory", (json_int_t)facts->vm->memory_bytes, "kernel",
-			 facts->vm->kernel != NULL, "shape", shape_describe(facts));
+			 facts->vm->kernel != NULL, "layers", layers, "shape",
+			 shape_describe(facts));
 }
 
 /* The same member of each object in a list, as a list. */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "disk/copy.h"
 #include "disk/record.h"
 #include "firmware/nvram.h"
 #include "jail/landlock.h"
@@ -63,6 +64,7 @@ void resources_init(struct resources *r, const struct paths *paths, const struct
 static int do_volume_create(struct resources *r, const struct plan_step *step, struct error *err)
 {
 	const struct spec_disk *disk = &r->vm->disks[step->index];
+	const char *layer = r->prepared.name ? prepared_layer(&r->prepared, step->index) : NULL;
 	cleanup_free char *copy = strdup(disk->path);
 	int rc;
 
@@ -73,6 +75,9 @@ static int do_volume_create(struct resources *r, const struct plan_step *step, s
 		if (rc < 0)
 			return rc;
 	}
+	/* As large as what the guest has in mind; size: is for its next start. */
+	if (layer)
+		return disk_overlay(disk->path, layer, DISK_FORMAT_QCOW2, 0, err);
 	if (disk->image)
 		return image_make_volume(r->paths, disk, err);
 	return disk_create(disk->path, inspect_format(disk), disk->size_bytes, err);
@@ -88,6 +93,8 @@ static int do_volume_grow(struct resources *r, const struct plan_step *step, str
 {
 	const struct spec_disk *disk = &r->vm->disks[step->index];
 
+	if (r->prepared.name && prepared_layer(&r->prepared, step->index))
+		return 0;
 	return disk_grow(disk->path, inspect_format(disk), disk->size_bytes, err);
 }
 
@@ -321,6 +328,8 @@ static int check_state(struct resources *r, struct error *err)
 				},
 				err);
 
+	if (rc == 0)
+		rc = prepared_check_disks(&r->prepared, r->vm, err);
 	return rc < 0 ? rc : prepared_macs(&r->prepared, r->vm, &r->first_macs, err);
 }
 
@@ -337,7 +346,7 @@ static int prepare(struct resources *r, struct error *err)
 		return rc;
 	rc = template_check_writable(r->paths, NULL, r->vm, err);
 	if (rc == 0)
-		rc = inspect_vm(r->vm, r->host, err);
+		rc = inspect_vm(r->paths, r->vm, r->host, err);
 	if (rc == 0)
 		rc = inspect_accel(r->vm, r->host, &r->kvm, err);
 	if (rc < 0)

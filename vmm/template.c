@@ -159,7 +159,7 @@ int template_undo(const struct paths *paths, const struct lab *lab, const struct
 	rc = template_lock(paths, vm->name, &lockfd, err);
 	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
 		if (!vm->disks[i].read_only)
-			rc = volume_check_clones(lab, vm->disks[i].path, err);
+			rc = volume_check_clones(paths, lab, vm->disks[i].path, err);
 	if (rc == 0)
 		rc = paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, err);
 	if (rc < 0)

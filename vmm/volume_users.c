@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "disk/chain.h"
 #include "disk/record.h"
+#include "vmm/json.h"
+#include "vmm/prepared.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -136,9 +138,50 @@ static int find_beside(const struct lab *lab, const char *path, struct strv *ret
 	return folder ? find_in(lab, folder, path, ret_clones, err) : error_oom(err);
 }
 
-/* In the pools, and by the disks of machines, wherever they lie. */
-int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
+/* Whether one of a state's layers is path, or lies on it. */
+static int is_below(json_t *layers, const char *path, bool *ret_yes, struct error *err)
+{
+	json_t *layer;
+	int rc = 0;
+	size_t i;
+
+	*ret_yes = false;
+	json_array_foreach (layers, i, layer) {
+		const char *at = json_string_value(layer);
+
+		if (rc < 0 || *ret_yes || !at)
+			continue;
+		*ret_yes = volume_is_same(at, path);
+		if (!*ret_yes)
+			rc = lies_on(at, path, ret_yes, err);
+	}
+	return rc;
+}
+
+static int find_states(const struct paths *paths, const char *path, struct strv *ret_clones,
 		       struct error *err)
+{
+	cleanup_json json_t *all = NULL;
+	const char *state;
+	json_t *layers;
+	int rc = prepared_all_layers(paths, &all, err);
+
+	json_object_foreach (all, state, layers) {
+		bool yes = false;
+
+		if (rc == 0)
+			rc = is_below(layers, path, &yes, err);
+		if (yes && *state == '.')
+			strv_add(ret_clones, "a fork that is being made");
+		else if (yes)
+			strv_addf(ret_clones, "state '%s'", state);
+	}
+	return rc;
+}
+
+/* In the pools, and by the disks of machines, wherever they lie. */
+int volume_clones_find(const struct paths *paths, const struct lab *lab, const char *path,
+		       struct strv *ret_clones, struct error *err)
 {
 	int rc = find_beside(lab, path, ret_clones, err);
 
@@ -156,6 +199,8 @@ int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret
 		if (yes && !is_named(ret_clones, name))
 			strv_add(ret_clones, name);
 	}
+	if (rc == 0)
+		rc = find_states(paths, path, ret_clones, err);
 	return rc == 0 && ret_clones->failed ? error_oom(err) : rc;
 }
 
@@ -173,10 +218,11 @@ static int refuse(const char *path, const struct strv *clones, struct error *err
 			 named.data ? named.data : "others");
 }
 
-int volume_check_clones(const struct lab *lab, const char *path, struct error *err)
+int volume_check_clones(const struct paths *paths, const struct lab *lab, const char *path,
+			struct error *err)
 {
 	cleanup_strv struct strv clones = {0};
-	int rc = volume_clones_find(lab, path, &clones, err);
+	int rc = volume_clones_find(paths, lab, path, &clones, err);
 
 	return rc < 0 ? rc : refuse(path, &clones, err);
 }

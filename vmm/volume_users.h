@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who needs an image: machines whose disk it is, and images that lie on it. Known
- * by the configuration and by what is recorded beside each image (disk/record.h);
- * no image is opened.
+ * Who needs an image: machines whose disk it is, images that lie on it, and states that machines
+ * begin with (vmm/prepared.h). Known by the configuration, by what is recorded beside each image
+ * (disk/record.h), and by what a state says; no image is opened.
  */
 #ifndef HV_VMM_VOLUME_USERS_H
 #define HV_VMM_VOLUME_USERS_H
 
+#include "base/paths.h"
 #include "base/str.h"
 #include "lab/spec.h"
 
@@ -20,13 +21,15 @@ void volume_users_find(const struct lab *lab, const char *path, struct strv *ret
 
 /*
  * What lies on path: "vm 'web1'" for each machine with a disk on it, at whatever
- * depth, and "'/pool/x.qcow2'" for an image beside it that is no machine's.
+ * depth, "state 's1'" for a state, and "'/pool/x.qcow2'" for an image beside it that is no
+ * machine's.
  */
-int volume_clones_find(const struct lab *lab, const char *path, struct strv *ret_clones,
-		       struct error *err);
+int volume_clones_find(const struct paths *paths, const struct lab *lab, const char *path,
+		       struct strv *ret_clones, struct error *err);
 
 /* -EBUSY, and who they are, where something lies on path. */
-int volume_check_clones(const struct lab *lab, const char *path, struct error *err);
+int volume_check_clones(const struct paths *paths, const struct lab *lab, const char *path,
+			struct error *err);
 
 /* The same of images in path's own folder alone, where hvup puts clones: this costs
  * next to nothing where there are none, for each start. */

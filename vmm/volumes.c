@@ -227,8 +227,8 @@ int volumes_list(const struct lab *lab, const struct spec_pool *pool, json_t *li
 	return error_wrap_if(err, rc, "pool '%s'", pool->name);
 }
 
-int volume_describe(const struct lab *lab, const struct volume *volume, json_t **ret_volume,
-		    struct error *err)
+int volume_describe(const struct paths *paths, const struct lab *lab, const struct volume *volume,
+		    json_t **ret_volume, struct error *err)
 {
 	cleanup_strv struct strv clones = {0};
 	cleanup_json json_t *j = NULL;
@@ -243,7 +243,7 @@ int volume_describe(const struct lab *lab, const struct volume *volume, json_t *
 	if (rc == 0)
 		rc = describe(&users, volume->pool, volume->file, volume->path, &j, err);
 	if (rc == 0)
-		rc = volume_clones_find(lab, volume->path, &clones, err);
+		rc = volume_clones_find(paths, lab, volume->path, &clones, err);
 	for (size_t i = 0; rc == 0 && i < clones.n; i++)
 		(void)json_array_append_new(list, json_string(clones.v[i]));
 	free(users.v);

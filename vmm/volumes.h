@@ -6,6 +6,7 @@
 #ifndef HV_VMM_VOLUMES_H
 #define HV_VMM_VOLUMES_H
 
+#include "base/paths.h"
 #include "disk/volume.h"
 #include "lab/spec.h"
 
@@ -44,7 +45,7 @@ int volumes_list(const struct lab *lab, const struct spec_pool *pool, json_t *li
 		 struct error *err);
 
 /* The same for one, with clones[], what lies on it. */
-int volume_describe(const struct lab *lab, const struct volume *volume, json_t **ret_volume,
-		    struct error *err);
+int volume_describe(const struct paths *paths, const struct lab *lab, const struct volume *volume,
+		    json_t **ret_volume, struct error *err);
 
 #endif

@@ -79,7 +79,7 @@ static void test_check(void **state)
 	machine_init(&a, "a", 9);
 	machine_init(&b, "b", 9);
 	p.name = TEXT("s1");
-	p.state = prepared_describe(&a.facts, "7.2.22", NULL);
+	p.state = prepared_describe(&a.facts, "7.2.22", NULL, NULL);
 	assert_non_null(p.state);
 	assert_int_equal(prepared_check(&p, &b.facts, &err), 0);
 	b.vm.memory_bytes = 512 << 20;
@@ -106,7 +106,7 @@ static void test_pin(void **state)
 	(void)state;
 	machine_init(&a, "a", 9);
 	p.name = TEXT("s1");
-	p.state = prepared_describe(&a.facts, "7.2.22", "note");
+	p.state = prepared_describe(&a.facts, "7.2.22", "note", NULL);
 	assert_int_equal(prepared_pin(&p, &a.vm, &pins, &err), 0);
 	assert_string_equal(pins.machine, "pc-q35-7.2");
 	assert_int_equal(hardware_assign(&a.vm, false, &pins, &hw, &err), 0);
