@@ -14,6 +14,7 @@
 #include "vmm/hold.h"
 #include "vmm/inspect.h"
 #include "vmm/json.h"
+#include "vmm/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -302,16 +303,36 @@ static int give_names(struct layers_saving *s, struct error *err)
 	return rc < 0 ? rc : disk_journal_finish(s->state_dirfd, true, err);
 }
 
-/* Where QEMU went in the middle nobody knows what it did: the journal does. */
-static void settle(struct layers_saving *s, int rc)
+/* What QEMU has, by another supervisor where ours was killed. */
+static int look_again(struct machine_images *im)
 {
+	int fd, rc = machine_images_look(im, NULL);
+
+	if (rc == 0)
+		return 0;
+	rc = rundir_connect(im->paths, PATHS_VM, im->vm->name, NAME_QMP, &fd, NULL);
+	if (rc < 0)
+		return rc;
+	jobs_close(steal_ptr(&im->jobs));
+	rc = jobs_open(fd, &im->jobs, NULL);
+	return rc < 0 ? rc : machine_images_look(im, NULL);
+}
+
+/* Where QEMU went in the middle nobody knows what it did: the journal does. But names never change
+ * under one that runs: where it cannot be asked, whoever comes next does. */
+static void settle(struct layers_saving *s)
+{
+	enum rundir_state state;
+
 	if (s->lock < 0)
 		return;
-	if (s->images.running && rc != -ECONNRESET && machine_images_look(&s->images, NULL) == 0)
+	if (s->images.running && look_again(&s->images) == 0)
 		(void)machine_images_settle(&s->images, NULL);
-	else
+	else if (!s->images.running || (rundir_look(s->request->paths, PATHS_VM,
+						    s->request->vm->name, &state, NULL) == 0 &&
+					state == RUNDIR_NONE))
 		(void)disk_journal_settle_locked(s->state_dirfd, NULL);
-	for (size_t i = 0; s->images.running && i < s->request->vm->n_disks; i++)
+	for (size_t i = 0; s->images.jobs && i < s->request->vm->n_disks; i++)
 		layers_sweep_nodes(&s->images, i);
 }
 
@@ -369,7 +390,7 @@ int layers_save_end(struct layers_saving *s, int outcome, struct error *err)
 	int rc = outcome < 0 ? outcome : give_names(s, err);
 
 	if (rc < 0)
-		settle(s, rc);
+		settle(s);
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->disks[i].base);
 		free(s->disks[i].overlay);

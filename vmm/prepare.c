@@ -184,7 +184,7 @@ static void tick(void *arg)
 static int run_on(struct making *m, bool failed, struct error *err)
 {
 	if (failed)
-		(void)line_call(&m->source, "migrate_cancel", NULL, NULL, err);
+		(void)line_cancel_migration(&m->source, err);
 	return line_run_on(&m->source, err);
 }
 

@@ -6,7 +6,7 @@
  * transaction of QEMU's.
  *
  * A state that comes to nothing after that leaves a layer more, which is folded in again: by this
- * process, or, where it is killed, by its guard.
+ * process, or, where it is killed, by its guard, as long as the machine is up.
  */
 #include "vmm/prepare_private.h"
 
@@ -48,7 +48,16 @@ static void let_run(const struct prepare_options *o)
 	sd_event_unref(event);
 }
 
-/* Of a process that was killed: a state that is whole keeps what it has. */
+static bool is_up(const struct prepare_options *o)
+{
+	enum rundir_state state;
+
+	return rundir_look(o->paths, PATHS_VM, o->vm->name, &state, NULL) == 0 &&
+	       state == RUNDIR_SERVED;
+}
+
+/* Of a process that was killed: a state that is whole keeps what it has. A machine that is down may
+ * be about to start, which is not to be held up; it keeps a layer more. */
 static void put_right(void *arg)
 {
 	struct prepare_layers *l = arg;
@@ -60,11 +69,10 @@ static void put_right(void *arg)
 	do {
 		let_run(o);
 		rc = layers_wait_for_turn(o->paths, o->vm->name);
-		if (rc == -ENOENT || rc == 0)
-			rc = o->name && prepared_exists(o->paths, o->name) ? 0
-									   : fold(o, l->tag, NULL);
+		if (rc == 0 && is_up(o) && !(o->name && prepared_exists(o->paths, o->name)))
+			rc = fold(o, l->tag, NULL);
 		/* The supervisor may go, too: the next one answers. */
-	} while (rc == -EBUSY || (rc < 0 && rc != -ENOENT && tries++ < TRIES));
+	} while (rc < 0 && rc != -ENOENT && is_up(o) && (rc == -EBUSY || tries++ < TRIES));
 }
 
 static bool has_disks(const struct spec_vm *vm)

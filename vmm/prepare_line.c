@@ -167,6 +167,33 @@ int line_await_migration(struct line *l, const char *status, void (*tick)(void *
 	return 0;
 }
 
+static bool is_under_way(const char *status)
+{
+	static const char *const over[] = {"none", "completed", "cancelled", "failed"};
+
+	for (size_t i = 0; status && i < ARRAY_SIZE(over); i++)
+		if (str_eq(status, over[i]))
+			return false;
+	return status != NULL;
+}
+
+int line_cancel_migration(struct line *l, struct error *err)
+{
+	bool under_way = true;
+	int rc = line_call(l, "migrate_cancel", NULL, NULL, err);
+
+	while (rc == 0 && under_way) {
+		cleanup_json json_t *info = NULL;
+
+		rc = line_call(l, "query-migrate", NULL, &info, err);
+		under_way = is_under_way(json_get_string(info, "status"));
+		/* The event may have come with the answer. */
+		if (rc == 0 && under_way)
+			rc = line_turn(l, TICK_USEC, err);
+	}
+	return rc;
+}
+
 int line_run_on(struct line *l, struct error *err)
 {
 	int rc, tries = 0;
