@@ -19,10 +19,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The same as those of up, which it goes on as. */
+enum { OPT_WAIT, OPT_TIMEOUT, OPT_LINKS };
+
+/* The first are those of up, which it goes on as. */
 static const struct cli_option options[] = {
-	{"wait", 'w', "running|agent|ip|console:TEXT", "return when that is so (running)", false},
-	{"timeout", 't', "SECONDS", "how long to wait for it (300)", false},
+	[OPT_WAIT] = {"wait", 'w', "running|agent|ip|console:TEXT",
+		      "return when that is so (running)", false},
+	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long to wait for it (300)", false},
+	[OPT_LINKS] =
+		{"links", 'l', "told|up",
+		 "when they have a network: when their agents have had them take addresses of their own "
+		 "(told), or at once, as what SOURCE was (up)"},
 	{0},
 };
 
@@ -39,6 +46,11 @@ static int check_stopped(struct cli *cli, const struct spec_vm *vm, struct error
 		return error_set(err, EBUSY, "it is %s (hv down %s)", vm_state_name(state),
 				 vm->name);
 	return 0;
+}
+
+static bool links_up(const struct cli *cli)
+{
+	return cli->values[OPT_LINKS] && str_eq(cli->values[OPT_LINKS], "up");
 }
 
 /* Sets what it is to begin with; NULL: nothing, it boots. */
@@ -60,6 +72,7 @@ static int set_next_state(struct cli *cli, const struct spec_vm *vm, const char 
 	if (rc == 0 && (state || pins.next_state)) {
 		free(pins.next_state);
 		pins.next_state = state ? strdup(state) : NULL;
+		pins.next_links_up = state && links_up(cli);
 		rc = state && !pins.next_state ? error_oom(err) : vm_pins_save(dirfd, &pins, err);
 	}
 	vm_pins_free(&pins);
@@ -207,14 +220,18 @@ static int find_state(struct cli *cli, struct prepared_made *ret_made, char **re
 /* Goes on as `hv up` of the forks. */
 static int bring_up(struct cli *cli)
 {
+	const char *links = cli->values[OPT_LINKS];
 	char *const *names = cli->names;
 	int rc;
 
+	/* up has another option in that place. */
+	cli->values[OPT_LINKS] = NULL;
 	cli->names++;
 	cli->n_names--;
 	rc = verb_up.run(cli);
 	cli->names = names;
 	cli->n_names++;
+	cli->values[OPT_LINKS] = links;
 	return rc;
 }
 
@@ -268,9 +285,12 @@ static void give_back(struct cli *cli, const char *tag)
 static int run(struct cli *cli)
 {
 	cleanup_free char *of = NULL;
+	const char *links = cli->values[OPT_LINKS];
 	struct prepared_made made;
 	int rc;
 
+	if (links && !str_eq(links, "up") && !str_eq(links, "told"))
+		return cli_usage(cli, &verb_fork, "--links takes told or up, not '%s'", links);
 	rc = check_names(cli);
 	if (rc == 0)
 		rc = find_state(cli, &made, &of);
@@ -289,8 +309,10 @@ const struct verb verb_fork = {
 	.summary = "start machines out of one that runs, or out of a prepared state",
 	.text = "SOURCE is a machine that is up, which stands for some milliseconds and runs on, or a "
 		"state\n(hv state). A NAME that is not configured becomes a machine like it (hv rm "
-		"removes it again);\none that is has to have the same devices, processors and memory. They hold its memory together until they write to "
-		"it.",
+		"removes it again);\none that is has to have the same devices, processors and memory. They hold its memory together, and "
+		"what its\ndisks held, until they write to it: each gets disks of its own that begin there.\nA guest that "
+		"nobody can tell keeps its links down; with --links up it has them at once, and SOURCE's "
+		"MACs\nand addresses with them, which is for networks where that one is not.",
 	.options = options,
 	.min_names = 2,
 	.max_names = SIZE_MAX,

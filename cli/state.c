@@ -80,7 +80,8 @@ const struct verb verb_state_save = {
 	.args = "VM STATE",
 	.summary = "keep a running machine's state for machines that begin with it",
 	.text = "The machine stands for some milliseconds and runs on. Others begin with the state "
-		"by\ntemplate-state: in their configuration, or by hv fork.",
+		"by\ntemplate-state: in their configuration, or by hv fork. Disks that it writes to "
+		"get a layer each\n(hv snap save --external), and the state keeps what is below.",
 	.options = save_options,
 	.min_names = 2,
 	.max_names = 2,
@@ -196,6 +197,7 @@ const struct verb verb_state_rm = {
 	.name = "state rm",
 	.args = "STATE…",
 	.summary = "remove prepared states; machines that began with them run on",
+	.text = "The layer that their disks lie on goes with the last of them.",
 	.min_names = 1,
 	.max_names = SIZE_MAX,
 	.lab = CLI_LAB_OPTIONAL,

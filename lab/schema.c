@@ -182,7 +182,8 @@ static const struct lab_schema_row rows[] = {
 	VM("template-state", LAB_TYPE_NAME, template_state,
 	   .help = "A prepared state (`hv state`) that the machine begins with in place of booting: "
 		   "each time where it keeps nothing, once where it has a TPM or a disk that it "
-		   "writes to."),
+		   "writes to. Such disks are made then, as overlays on the state's; `size:` counts "
+		   "from the next start on."),
 	VM("restart", LAB_TYPE_ENUM, restart, .words = lab_restart_words, .default_text = "no",
 	   .help = "Whether the machine is started again when its QEMU or TPM ends by a failure."),
 	VM("jail", LAB_TYPE_ENUM, jail, .words = lab_jail_words, .default_text = "auto",

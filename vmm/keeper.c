@@ -134,6 +134,7 @@ void keeper_ready(struct keeper *k)
 	pins->crashed = false;
 	pins->begun = pins->begun || k->res.prepared.name;
 	free(steal_ptr(&pins->next_state));
+	pins->next_links_up = false;
 	free(steal_ptr(&pins->last_error));
 	if (k->options->vm->tpm)
 		(void)tpm_state_sync(k->res.state_dirfd, NULL);

@@ -254,6 +254,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.status_known = !k->adopted,
 		.incoming = k->running_once ? 0 : k->res.incoming,
 		.resumes = k->res.resumes,
+		.links_up = k->res.pins.next_links_up,
 		.waits = k->res.loading,
 		.wants_machine = !k->res.pins.machine && !k->options->vm->machine,
 		.group = k->run.group,

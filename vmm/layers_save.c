@@ -80,7 +80,9 @@ static int check_disk(struct layers_saving *s, struct saved *d, struct error *er
 		return rc;
 	/* The base gets a name and goes on with what lies below it. */
 	if (chain.n >= DISK_LAYERS_MAX)
-		rc = error_set(err, E2BIG, "it has %zu layers (hv snap commit folds them)",
+		rc = error_set(err, E2BIG,
+			       "it has %zu layers (hv snap commit folds them, hv snap "
+			       "rebase makes the disk stand alone)",
 			       chain.n);
 	if (rc == 0 && info.in_use && !s->images.running)
 		rc = error_set(err, EBUSY, "'%s' is in use by another process", path);

@@ -82,6 +82,7 @@ char *vm_pins_encode(const struct vm_pins *pins)
 			 pins->crashed, "last-error", last_error.data, "devices", devices);
 	if ((pins->next_state &&
 	     json_object_set_new(root, "next-state", json_string(pins->next_state)) < 0) ||
+	    (pins->next_links_up && json_object_set_new(root, "next-links-up", json_true()) < 0) ||
 	    (pins->begun && json_object_set_new(root, "begun", json_true()) < 0))
 		return NULL;
 	return root ? json_dumps(root, JSON_INDENT(2)) : NULL;
@@ -114,14 +115,14 @@ static int decode_devices(json_t *devices, struct vm_pins *pins, struct error *e
 static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 {
 	const char *machine = NULL, *cpu = NULL, *last_error = NULL, *next_state = NULL;
-	int tpm_used = 0, crashed = 0, begun = 0;
+	int tpm_used = 0, crashed = 0, begun = 0, links_up = 0;
 	json_int_t version;
 	json_t *devices;
 
-	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s?s s?b s:o}", "version", &version,
+	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s?s s?b s?b s:o}", "version", &version,
 			"machine", &machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed",
 			&crashed, "last-error", &last_error, "next-state", &next_state, "begun",
-			&begun, "devices", &devices) < 0 ||
+			&begun, "next-links-up", &links_up, "devices", &devices) < 0 ||
 	    !json_is_object(devices))
 		return error_set(err, EINVAL, "not as expected");
 	if (version != STATE_VERSION)
@@ -132,6 +133,7 @@ static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 	pins->tpm_used = tpm_used;
 	pins->crashed = crashed;
 	pins->begun = begun;
+	pins->next_links_up = links_up;
 	if ((machine && !(pins->machine = strdup(machine))) ||
 	    (cpu && !(pins->cpu = strdup(cpu))) ||
 	    (last_error && !(pins->last_error = strdup(last_error))) ||

@@ -29,6 +29,8 @@ struct vm_pins {
 	char *last_error; /* why it ended; NULL: in order */
 	bool crashed; /* at its last end */
 	char *next_state; /* prepared state that its next life begins with; NULL: none */
+	bool next_links_up; /* with next_state: the guest has its links before it was told who it is
+			     */
 	bool begun; /* a guest has run that began with a prepared state */
 	struct vm_pin *devices;
 	size_t n_devices;

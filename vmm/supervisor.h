@@ -41,6 +41,7 @@ struct supervisor_start {
 	int incoming; /* the number of a socket in QEMU that its state comes by; 0: it boots */
 	bool status_known; /* the keeper is QEMU's parent, and learns how it ends */
 	bool resumes; /* that state is its own, and the keeper makes it void */
+	bool links_up; /* it is another's, and the guest has its links all the same */
 	bool waits; /* its guest does not run before somebody has loaded a snapshot */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */

@@ -3,7 +3,8 @@
  * A fork: QEMU has the other guest's memory mapped, and has taken in the rest of its state.
  * The guest goes on as if it were the other one, with that one's addresses. So its links are
  * down before it runs, and come up when its agent has had it take its own. A guest that nobody
- * can tell keeps them down: two machines with one address would disturb a third.
+ * can tell keeps them down: two machines with one address would disturb a third. Whoever made the
+ * fork may have said that they are to be up all the same.
  */
 #include "vmm/supervisor_private.h"
 
@@ -43,22 +44,26 @@ static void set_links(struct supervisor *s, bool up)
 void supervisor_fork_arrived(struct supervisor *s)
 {
 	s->fork.is_untold = true;
-	set_links(s, false);
+	if (!s->start->links_up)
+		set_links(s, false);
 	supervisor_run(s);
 	/* Of a port that the guest opened in its other life there is no event. */
 	if (s->vm->agent)
 		supervisor_query_agent(s);
-	else
+	else if (!s->start->links_up)
 		log_warning("vm '%s': it begins with the state of another machine and has no "
-			    "agent (agent: false) that could tell it so: its links are down",
+			    "agent (agent: false) that could tell it so: its links are down (hv "
+			    "fork --links up leaves them up)",
 			    s->vm->name);
 }
 
 static void give_up(struct supervisor *s, const char *why)
 {
 	log_warning("vm '%s': the guest could not be told that it is another machine now: %s; its "
-		    "links stay down (hv qmp %s set_link name=nic0 up=true)",
-		    s->vm->name, why, s->vm->name);
+		    "links %s",
+		    s->vm->name, why,
+		    s->start->links_up ? "are up"
+				       : "stay down (hv fork --links up leaves them up)");
 	s->fork.timer = sd_event_source_disable_unref(s->fork.timer);
 }
 
