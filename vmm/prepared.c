@@ -56,7 +56,8 @@ static int read_names(int store, struct strv *ret_names, struct error *err)
 			strv_add(ret_names, entry->d_name);
 	if (ret_names->failed)
 		return error_oom(err);
-	qsort(ret_names->v, ret_names->n, sizeof(*ret_names->v), compare_names);
+	if (ret_names->n)
+		qsort(ret_names->v, ret_names->n, sizeof(*ret_names->v), compare_names);
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "disk/chain.h"
+#include "disk/copy.h"
+#include "disk/empty.h"
 #include "disk/record.h"
 
 #include <errno.h>
@@ -223,6 +225,68 @@ static void test_records(void **state)
 	assert_int_equal(access(path_of(".hv"), F_OK), -1);
 }
 
+/* An image that was made to lie below others, and may lie on nothing itself. */
+static void test_shared(void **state)
+{
+	const struct disk_record shared = {.shared = true};
+	struct disk_record r;
+
+	(void)state;
+	make_image("a", NULL, NULL);
+	assert_int_equal(disk_record_write(path_of("a"), &shared, NULL), 0);
+	assert_int_equal(disk_record_read(path_of("a"), &r, NULL), 0);
+	assert_null(r.backing);
+	assert_true(r.shared);
+	assert_int_equal(disk_chain_examine(path_of("a"), DISK_FORMAT_QCOW2,
+					    &(struct disk_info){.in_use = false}, NULL),
+			 0);
+	record("a", "b", DISK_FORMAT_RAW);
+	assert_int_equal(disk_record_read(path_of("a"), &r, NULL), 0);
+	assert_string_equal(r.backing, "b");
+	assert_false(r.shared);
+	disk_record_free(&r);
+}
+
+/* Overlays are written by hand: of any size, on anything, and empty until somebody writes. */
+static void test_overlay(void **state)
+{
+	static const struct {
+		uint64_t asked, is;
+	} sizes[] = {
+		{0, 1536}, /* as its base, in whole sectors */
+		{1 << 30, 1 << 30},
+		{64ULL << 40, 64ULL << 40},
+	};
+	cleanup_close int raw = -1;
+
+	(void)state;
+	raw = open(path_of("raw"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(raw, 1030), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const uint64_t l1_at = 3 << 16;
+		struct error err = ERROR_INIT;
+		struct disk_chain chain;
+		struct disk_info info;
+		bool yes = false;
+
+		(void)unlink(path_of("o"));
+		if (disk_overlay(path_of("o"), path_of("raw"), DISK_FORMAT_RAW, sizes[i].asked,
+				 &err) < 0 ||
+		    disk_chain_open(path_of("o"), DISK_FORMAT_QCOW2, false, &chain, &info, &err) <
+			    0)
+			fail_msg("%s", err.text);
+		assert_int_equal(chain.n, 2);
+		assert_int_equal(info.virtual_bytes, sizes[i].is);
+		assert_int_equal(disk_is_untouched(chain.v[0].fd, &yes, NULL), 0);
+		assert_true(yes);
+		/* Its table has an entry. */
+		assert_int_equal(pwrite(chain.v[0].fd, "\1", 1, (off_t)l1_at + 5), 1);
+		assert_int_equal(disk_is_untouched(chain.v[0].fd, &yes, NULL), 0);
+		assert_false(yes);
+		disk_chain_close(&chain);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +294,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_header_and_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overlay, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
