@@ -217,9 +217,9 @@ static void check_screen(const struct spec_vm *vm, struct lab_faults *faults)
 	const struct spec_vnc *vnc = &vm->vnc;
 
 	if (vm->spice && vm->display == SPEC_DISPLAY_NONE)
-		lab_fault_add(faults, &vm->where,
-			      "vm '%s': spice: it has no screen; give it one by display:",
-			      vm->name);
+		lab_fault_add(
+			faults, &vm->where,
+			"vm '%s': spice: it has no screen; give it one by display:", vm->name);
 	if (!vnc->address)
 		return;
 	if (vm->display == SPEC_DISPLAY_NONE)
