@@ -11,9 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* QEMU writes what it saves in pieces of some 32 KiB and fills up each cluster that one begins with
- * zeroes: larger ones would be written nearly twice. A disk has what qemu-img would give it. */
-enum { MEMORY_CLUSTER_BITS = 14, DISK_CLUSTER_BITS = 16 };
+/*
+ * What a snapshot's memory is written to has large clusters, for with each table of clusters that
+ * QEMU begins it flushes the disk some six times: here that is once for a GiB, and not once for
+ * 32 MiB. It is large without having to be filled up: with extended L2 entries QEMU keeps account
+ * of its 32 parts, 4 KiB each. A disk has what qemu-img would give it.
+ */
+enum { MEMORY_CLUSTER_BITS = 17, DISK_CLUSTER_BITS = 16 };
+
+#define INCOMPATIBLE_EXTENDED_L2 (1U << 4)
 
 enum {
 	SECTOR_BYTES = 512,
@@ -29,6 +35,7 @@ enum {
 /* Everything is in its place by the size of a cluster alone. */
 struct layout {
 	uint64_t cluster_bytes, bytes, l1_entries, clusters;
+	uint64_t incompatible; /* features, as the header has them */
 	const char *backing, *format; /* NULL: none */
 };
 
@@ -86,6 +93,7 @@ static int write_header(int fd, unsigned cluster_bits, const struct layout *l)
 		{40, 8, TABLES_AT * l->cluster_bytes},
 		{48, 8, l->cluster_bytes}, /* the refcount table */
 		{56, 4, 1}, /* in clusters */
+		{72, 8, l->incompatible},
 		{96, 4, 4}, /* reference counts of 2^4 bits */
 		{100, 4, HEADER_BYTES},
 	};
@@ -129,7 +137,9 @@ static int write_image(int fd, unsigned cluster_bits, struct layout *l, struct e
 
 int disk_write_empty(int fd, struct error *err)
 {
-	return write_image(fd, MEMORY_CLUSTER_BITS, &(struct layout){.bytes = 0}, err);
+	/* Of no size it has no entry of any table, whatever one of them is like. */
+	return write_image(fd, MEMORY_CLUSTER_BITS,
+			   &(struct layout){.incompatible = INCOMPATIBLE_EXTENDED_L2}, err);
 }
 
 int disk_write_overlay(int fd, uint64_t bytes, const char *backing, const char *format,

@@ -9,6 +9,9 @@
 
 struct error;
 
+/* Of a table of its clusters: what QEMU is to read and write at once. */
+enum { DISK_EMPTY_TABLE_BYTES = 128 * 1024 };
+
 /* Makes an image of no size out of an empty file. Nothing is synced. */
 int disk_write_empty(int fd, struct error *err);
 

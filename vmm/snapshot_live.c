@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "disk/empty.h"
 #include "disk/snapshots.h"
 #include "vmm/json.h"
 
@@ -108,7 +109,19 @@ static void unplug_memory(struct snapshot_work *w)
 			  ANSWER_MS, NULL, NULL);
 }
 
-static int plug_memory(struct snapshot_work *w, int fd, struct error *err)
+/* An image that an earlier version made has other tables than ours, and is only read. */
+static json_t *pack_memory(const char *path, bool ours)
+{
+	json_t *j = json_pack("{s:s s:s s:n s:{s:s s:s}}", "driver", "qcow2", "node-name",
+			      MEMORY_NODE, "backing", "file", "driver", "file", "filename", path);
+
+	if (j && ours)
+		(void)json_object_set_new(j, "l2-cache-entry-size",
+					  json_integer(DISK_EMPTY_TABLE_BYTES));
+	return j;
+}
+
+static int plug_memory(struct snapshot_work *w, int fd, bool ours, struct error *err)
 {
 	json_t *result = NULL;
 	json_int_t set;
@@ -123,11 +136,7 @@ static int plug_memory(struct snapshot_work *w, int fd, struct error *err)
 	set = json_integer_value(json_object_get(result, "fdset-id"));
 	json_decref(result);
 	(void)str_format(path, sizeof(path), "/dev/fdset/%" JSON_INTEGER_FORMAT, set);
-	rc = errand_call(w->errand, "blockdev-add",
-			 json_pack("{s:s s:s s:n s:{s:s s:s}}", "driver", "qcow2", "node-name",
-				   MEMORY_NODE, "backing", "file", "driver", "file", "filename",
-				   path),
-			 ANSWER_MS, NULL, err);
+	rc = errand_call(w->errand, "blockdev-add", pack_memory(path, ours), ANSWER_MS, NULL, err);
 	/* The node has a duplicate. */
 	(void)errand_call(w->errand, "remove-fd", json_pack("{s:I}", "fdset-id", set), ANSWER_MS,
 			  NULL, NULL);
@@ -202,7 +211,7 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 	if (rc == 0)
 		rc = snapshot_store_open_memory(&w->store, r->tag, true, &fd, err);
 	if (rc == 0)
-		rc = plug_memory(w, fd, err);
+		rc = plug_memory(w, fd, true, err);
 	fault_point("memory's image plugged in");
 	if (rc < 0)
 		return rc;
@@ -228,7 +237,7 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 
 	rc = snapshot_store_open_memory(&w->store, r->tag, false, &fd, err);
 	if (rc == 0)
-		rc = plug_memory(w, fd, err);
+		rc = plug_memory(w, fd, false, err);
 	fault_point("memory's image plugged in");
 	if (rc < 0)
 		return rc;

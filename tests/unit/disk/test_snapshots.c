@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CLUSTER = 1 << 14 };
+enum { CLUSTER = 1 << 17 };
 
 struct table {
 	uint8_t buf[8192];
