@@ -2,6 +2,7 @@
 #include "cli/snap.h"
 
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/plan.h"
@@ -58,8 +59,14 @@ static int start(struct cli *cli, const struct spec_vm *vm)
 static int on_start(void *arg, struct error *err)
 {
 	struct snap *s = arg;
-	int rc = start(s->cli, s->request.vm);
+	int rc = interrupt_check(err);
 
+	if (rc < 0)
+		return rc;
+	/* Where it waits for something, it knows to be interrupted by itself. */
+	interrupt_release(&s->before);
+	rc = start(s->cli, s->request.vm);
+	interrupt_hold(&s->before);
 	if (rc < 0)
 		*err = s->cli->err;
 	return rc;
@@ -92,7 +99,14 @@ int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *ta
 	rc = cli_find_any_vm(cli, cli->names[0], &s->request.vm);
 	(void)str_format(s->what, sizeof(s->what), "%s %s", word, tag);
 	bar_begin(&s->bar, s->what, json);
+	interrupt_hold(&s->before);
 	return rc;
+}
+
+void snap_end(struct snap *s)
+{
+	bar_end(&s->bar);
+	interrupt_release(&s->before);
 }
 
 int snap_print_done(const struct snap *s, const struct snapshot_outcome *outcome)

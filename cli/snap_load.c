@@ -46,15 +46,18 @@ static int run(struct cli *cli)
 		return cli_usage(cli, &verb_snap_load, "--paused and --running exclude each other");
 	if (cli->n_names < 2)
 		rc = find_current(cli, &current);
-	if (rc == 0)
-		rc = snap_begin(&s, cli, "load", current ? current : cli->names[1], json);
 	if (rc < 0)
 		return rc;
+	rc = snap_begin(&s, cli, "load", current ? current : cli->names[1], json);
+	if (rc < 0) {
+		snap_end(&s);
+		return rc;
+	}
 	s.request.paused = cli->values[OPT_PAUSED] != NULL;
 	s.request.running = cli->values[OPT_RUNNING] != NULL;
 	s.request.force = cli->values[OPT_FORCE] != NULL;
 	rc = snapshot_load(&s.request, &outcome, &cli->err);
-	bar_end(&s.bar);
+	snap_end(&s);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s'", s.request.vm->name);
 	if (json)
@@ -71,7 +74,7 @@ const struct verb verb_snap_load = {
 	.text = "Disks, NVRAM, memory and TPM are again what they were, and the guest runs or stands "
 		"as it did;\na machine that is stopped is started for it. What it is now is lost: "
 		"hv snap save keeps it. Without\nTAG it is the snapshot that was made or loaded "
-		"last. Once begun it cannot be interrupted.",
+		"last. Ctrl-C leaves all as it was until QEMU begins; from then on it is brought to its end.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 2,

@@ -13,7 +13,7 @@ static int run(struct cli *cli)
 
 		if (rc == 0)
 			rc = snapshot_remove(&s.request, &cli->err);
-		bar_end(&s.bar);
+		snap_end(&s);
 		if (rc < 0) {
 			(void)error_wrap(&cli->err, rc, "vm '%s'", cli->names[0]);
 			cli_tell(&cli->err);

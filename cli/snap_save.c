@@ -56,15 +56,17 @@ static int run(struct cli *cli)
 	if (localtime_r(&now, &tm))
 		(void)strftime(tag, sizeof(tag), "%Y-%m-%d-%H%M%S", &tm);
 	rc = snap_begin(&s, cli, "save", cli->n_names > 1 ? cli->names[1] : tag, json);
-	if (rc < 0)
+	if (rc < 0) {
+		snap_end(&s);
 		return rc;
+	}
 	/* QEMU would have to take page faults of its own after the seal: docs/decisions.md. */
 	if (cli->values[OPT_LIVE])
 		(void)fprintf(stderr, "hv: note: --live is not to be had within QEMU's jail, which "
 				      "has no userfaultfd: the guest stands while it is saved\n");
 	s.request.note = note;
 	rc = snapshot_save(&s.request, &outcome, &cli->err);
-	bar_end(&s.bar);
+	snap_end(&s);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s'", s.request.vm->name);
 	if (json)

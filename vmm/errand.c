@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "qmp/client.h"
 #include "vmm/json.h"
@@ -162,7 +163,7 @@ void errand_close(struct errand *e)
 
 bool errand_is_interrupted(const struct errand *e)
 {
-	return e->interrupted;
+	return e->interrupted || interrupt_asked();
 }
 
 static int turn(struct errand *e, struct error *err)

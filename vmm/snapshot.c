@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "disk/snapshots.h"
 #include "vmm/json.h"
@@ -23,8 +24,13 @@
 #include "vmm/vm_status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <time.h>
+
+/* With less nothing can be written. */
+enum { FULL_BYTES = 128 * 1024 };
 
 int snapshot_look(struct snapshot_work *w, struct error *err)
 {
@@ -75,6 +81,13 @@ int snapshot_begin(struct snapshot_work *w, const struct snapshot_request *rq, s
 	if (rc == 0 && w->live)
 		rc = snapshot_live_open(w, err);
 	return rc;
+}
+
+int snapshot_check_interrupt(const struct snapshot_work *w, struct error *err)
+{
+	if (!interrupt_asked() && !(w->errand && errand_is_interrupted(w->errand)))
+		return 0;
+	return error_set(err, EINTR, "interrupted; all is as before");
 }
 
 void snapshot_end(struct snapshot_work *w)
@@ -177,6 +190,31 @@ static int describe(struct snapshot_work *w, struct snapshot_record *r, struct e
 	return rc < 0 ? rc : check_new(w, r, err);
 }
 
+static bool is_full(int fd)
+{
+	struct statvfs fs;
+
+	return fd >= 0 && fstatvfs(fd, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
+}
+
+/* Whoever had no space does not say where. */
+static int name_full(struct snapshot_work *w, const struct snapshot_record *r, int rc,
+		     struct error *err)
+{
+	if (is_full(w->store.dirfd))
+		return error_wrap(err, rc, "the file system of '%s' is full", w->rq->paths->state);
+	for (size_t i = 0; i < r->n_disks; i++) {
+		cleanup_close int fd =
+			r->disks[i].path ? open(r->disks[i].path, O_PATH | O_CLOEXEC) : -1;
+
+		if (is_full(fd))
+			return error_wrap(err, rc, "the file system of '%s' is full",
+					  r->disks[i].path);
+	}
+	return rc;
+}
+
 static int make(struct snapshot_work *w, struct error *err)
 {
 	struct snapshot_record fresh = {0}, *r;
@@ -189,6 +227,10 @@ static int make(struct snapshot_work *w, struct error *err)
 		return rc;
 	r = snapshot_store_find(&w->store, w->rq->tag);
 	rc = w->errand ? snapshot_live_save(w, r, err) : snapshot_still_save(w, r, err);
+	if (rc < 0 && rc != -EINTR)
+		rc = name_full(w, r, rc, err);
+	else if (rc == 0)
+		rc = snapshot_check_interrupt(w, err);
 	if (rc == 0) {
 		r->stage = SNAPSHOT_COMPLETE;
 		rc = snapshot_store_put(&w->store, r, err);

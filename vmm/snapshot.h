@@ -20,7 +20,8 @@ struct snapshot_hooks {
 	/* Some times a second: what was written or read of the memory, and how much it is
 	 * expected to be. */
 	void (*progress)(uint64_t done, uint64_t total, void *arg);
-	/* Starts the machine, whose guest then waits; ends it at once. 0 or -errno. */
+	/* Starts the machine, whose guest then waits, and may let interrupts end that; ends it at
+	 * once. 0 or -errno. */
 	int (*start)(void *arg, struct error *err);
 	int (*kill)(void *arg, struct error *err);
 	void *arg;
@@ -45,6 +46,8 @@ struct snapshot_outcome {
 };
 
 /*
+ * All of these: the caller holds interrupts (base/interrupt.h).
+ *
  * -EEXIST for a tag that is there. On failure, an interrupt (-EINTR) among them, nothing of it
  * is left and the machine goes on as before.
  */
@@ -54,7 +57,8 @@ int snapshot_save(const struct snapshot_request *rq, struct snapshot_outcome *re
 /*
  * -ENOENT for a tag that is not there. What can be known to fail fails before anything is touched.
  * A guest that was half brought back is ended and does not start again until a load went well;
- * the error says so.
+ * the error says so. -EINTR where an interrupt came before that; from then on it is brought to its
+ * end.
  */
 int snapshot_load(const struct snapshot_request *rq, struct snapshot_outcome *ret_outcome,
 		  struct error *err);

@@ -211,6 +211,8 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 	if (rc == 0)
 		rc = snapshot_store_open_memory(&w->store, r->tag, true, &fd, err);
 	if (rc == 0)
+		rc = snapshot_check_interrupt(w, err);
+	if (rc == 0)
 		rc = plug_memory(w, fd, true, err);
 	fault_point("memory's image plugged in");
 	if (rc < 0)
@@ -224,8 +226,6 @@ int snapshot_live_save(struct snapshot_work *w, struct snapshot_record *r, struc
 		rc = error_errno(err, errno, "fsync the memory");
 	if (rc == 0)
 		rc = measure_memory(fd, r->tag, &r->memory_bytes, err);
-	if (rc == 0 && errand_is_interrupted(w->errand))
-		rc = error_set(err, EINTR, "interrupted; there is no snapshot, all is as before");
 	return rc;
 }
 

@@ -224,6 +224,8 @@ static int load(struct snapshot_work *w, struct snapshot_outcome *ret_outcome, s
 		rc = check_whole(w, r, &now, err);
 	if (rc == 0)
 		rc = check_shape(w, r, err);
+	if (rc == 0)
+		rc = snapshot_check_interrupt(w, err);
 	if (rc < 0) {
 		snapshot_record_free(&now);
 		return rc;

@@ -33,6 +33,8 @@ int snapshot_look(struct snapshot_work *w, struct error *err);
 /* Takes the lock and looks whether there is a QEMU. */
 int snapshot_begin(struct snapshot_work *w, const struct snapshot_request *rq, struct error *err);
 void snapshot_end(struct snapshot_work *w);
+/* -EINTR where somebody wants it to end: the caller undoes. */
+int snapshot_check_interrupt(const struct snapshot_work *w, struct error *err);
 /* Takes the tag out of every image that has it, and forgets its record. */
 int snapshot_clear(struct snapshot_work *w, const char *tag, struct error *err);
 /* Clears away what earlier ones left that were killed. */

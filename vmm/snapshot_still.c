@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "disk/snapshots.h"
 #include "tpm/swtpm.h"
@@ -94,7 +95,9 @@ int snapshot_still_save(struct snapshot_work *w, struct snapshot_record *r, stru
 			"copy the TPM's state");
 	fault_point("TPM copied");
 	for (size_t i = 0; rc == 0 && i < r->n_disks; i++) {
-		rc = disk_snapshot_edit(r->disks[i].path, DISK_SNAPSHOT_MAKE, r->tag, err);
+		rc = snapshot_check_interrupt(w, err);
+		if (rc == 0)
+			rc = disk_snapshot_edit(r->disks[i].path, DISK_SNAPSHOT_MAKE, r->tag, err);
 		fault_point("snapshot in an image");
 	}
 	return rc;
@@ -128,6 +131,9 @@ int snapshot_still_load(struct snapshot_work *w, const struct snapshot_record *r
 
 	for (size_t i = 0; rc == 0 && i < r->n_disks; i++) {
 		rc = disk_snapshot_edit(r->disks[i].path, DISK_SNAPSHOT_APPLY, r->tag, err);
+		/* A terminal interrupts qemu-img, too, and what was begun is brought to its end. */
+		if (rc < 0 && interrupt_asked())
+			rc = disk_snapshot_edit(r->disks[i].path, DISK_SNAPSHOT_APPLY, r->tag, err);
 		fault_point("an image brought back");
 	}
 	if (rc == 0 && r->tpm)
