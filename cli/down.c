@@ -2,6 +2,10 @@
 #include "cli/stop.h"
 
 #include "base/cleanup.h"
+#include "cli/common.h"
+#include "vmm/layers.h"
+
+#include <errno.h>
 
 enum { OPT_TIMEOUT, OPT_FORCE };
 
@@ -26,6 +30,21 @@ static uint64_t longest(const struct cli *cli)
 	return seconds;
 }
 
+/* A guest that stands goes on to be shut down. */
+static void settle_layers(struct cli *cli)
+{
+	for (size_t i = 0; i < cli->n_names; i++) {
+		struct error err = ERROR_INIT;
+		const struct spec_vm *vm;
+
+		if (cli_find_any_vm(cli, cli->names[i], &vm) == 0 &&
+		    layers_settle(&cli->paths, vm, &err) < 0 && err.code != EBUSY) {
+			(void)error_wrap(&err, -err.code, "vm '%s'", vm->name);
+			cli_tell(&err);
+		}
+	}
+}
+
 static int run(struct cli *cli)
 {
 	cleanup_json json_t *args = NULL;
@@ -39,6 +58,7 @@ static int run(struct cli *cli)
 					  json_integer((json_int_t)seconds * 1000));
 	if (!args)
 		return error_oom(&cli->err);
+	settle_layers(cli);
 	/* The supervisor keeps the time; it gets some more to answer. */
 	return cli_stop_all(cli, "hv-shutdown", args, seconds ? seconds + 30 : 0);
 }

@@ -3,18 +3,26 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "vmm/layers.h"
 #include "vmm/snapshot_store.h"
 
 #include <errno.h>
 
-/* A guest whose memory and disks may not fit together must not run. */
+/* A guest whose memory and disks may not fit together must not run, nor one whose disks have
+ * another image's name. */
 static int check(struct cli *cli, const char *name)
 {
+	const struct spec_vm *vm;
 	cleanup_free char *loading =
 		str_is_name(name) ? snapshot_store_loading(&cli->paths, name) : NULL;
 
-	if (!loading)
-		return 0;
+	if (!loading) {
+		/* Who that is not is told when it is its turn. */
+		if (cli_find_any_vm(cli, name, &vm) < 0)
+			return 0;
+		return error_wrap_if(&cli->err, layers_settle(&cli->paths, vm, &cli->err),
+				     "vm '%s'", name);
+	}
 	return error_set(&cli->err, EBUSY,
 			 "vm '%s': the load of snapshot '%s' was broken off, or is under way (hv "
 			 "snap load %s %s once more)",

@@ -17,6 +17,7 @@
 #include "vmm/disk_journal.h"
 #include "vmm/host.h"
 #include "vmm/inspect.h"
+#include "vmm/layers.h"
 #include "vmm/network.h"
 #include "vmm/rundir.h"
 #include "vmm/suspend.h"
@@ -379,6 +380,25 @@ static int wait_all(struct up *u, const struct wait_condition *condition, uint64
 	return failed;
 }
 
+/* A guest that was up already may have been left standing in the middle of a change of its disks,
+ * by a verb that was killed; one that is at it now is alone with them. */
+static int settle_layers(struct up *u)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < u->n_vms; i++) {
+		struct error err = ERROR_INIT;
+		int rc = u->started[i] ? 0 : layers_settle(&u->cli->paths, u->vms[i], &err);
+
+		if (rc < 0 && rc != -EBUSY) {
+			(void)error_wrap(&err, rc, "vm '%s'", u->vms[i]->name);
+			cli_tell(&err);
+			failed = CLI_FAILED;
+		}
+	}
+	return failed;
+}
+
 /* One try. -EAGAIN: another one is worth it. */
 static int try_start(struct up *u, uint64_t deadline_usec)
 {
@@ -412,6 +432,8 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 		if (job && job->ours)
 			*(u->orphan[i] ? &u->taken[i] : &u->started[i]) = true;
 	}
+	if (rc == 0)
+		rc = settle_layers(u);
 	if (rc == -EINTR)
 		undo_started(u);
 	if (rc)

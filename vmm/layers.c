@@ -4,7 +4,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/str.h"
+#include "vmm/disk_journal.h"
 #include "vmm/json.h"
 
 #include <errno.h>
@@ -99,6 +101,25 @@ int layers_find_nodes(const struct machine_images *im, size_t i, const struct di
 				 "disk '%s': QEMU has %zu layers of it, and its folder %zu",
 				 im->vm->disks[i].name, n, chain->n);
 	return 0;
+}
+
+int layers_settle(const struct paths *paths, const struct spec_vm *vm, struct error *err)
+{
+	struct machine_images im = MACHINE_IMAGES_INIT;
+	cleanup_close int state_dirfd = -1;
+	sigset_t before;
+	int rc;
+
+	/* Who cannot look has no right to names either. */
+	if (paths_open_state(paths, PATHS_VM, vm->name, 0, &state_dirfd, NULL) < 0 ||
+	    faccessat(state_dirfd, NAME_DISK_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	interrupt_hold(&before);
+	rc = machine_images_open_running(paths, vm, LAYERS_PREFIX, &im, err);
+	if (rc == 0)
+		machine_images_close(&im);
+	interrupt_release(&before);
+	return error_wrap_if(err, rc, "what is left of a change of its disks");
 }
 
 static void remove_fds(struct machine_images *im, const char *path)

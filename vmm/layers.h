@@ -90,6 +90,12 @@ int layers_commit(const struct layers_request *request, struct error *err);
  * layers_drop(). */
 int layers_rebase(const struct layers_request *request, struct error *err);
 
+/* Before a guest goes on that a verb may have left standing: where that and its guard were killed in the
+ * middle, names follow QEMU now, so that nothing is written to an image that has another's name.
+ * Nothing, and next to no time, where nothing was left, and where it is stopped; -EBUSY where the verb
+ * is at it. */
+int layers_settle(const struct paths *paths, const struct spec_vm *vm, struct error *err);
+
 /* A pure part, for tests: "/f/dc01.qcow2" with tag "x" is "/f/dc01@x.qcow2". NULL: no memory. */
 char *layers_name(const char *path, const char *tag);
 

@@ -100,19 +100,24 @@ int machine_images_look(struct machine_images *im, struct error *err)
 }
 
 /* Whether QEMU is at what the journal says. */
-static bool is_at(const struct machine_images *im, json_t *nodes)
+static int is_at(const struct machine_images *im, json_t *nodes, bool *ret_at, struct error *err)
 {
 	const char *key;
 	json_t *node;
 
+	*ret_at = true;
 	json_object_foreach (nodes, key, node) {
 		uint64_t i;
 
-		if (!str_parse_u64(key, UINT32_MAX, &i) || i >= im->vm->n_disks ||
-		    !json_is_string(node) || !str_eq(im->disks[i].node, json_string_value(node)))
-			return false;
+		if (!str_parse_u64(key, UINT32_MAX, &i) || i >= im->vm->n_disks)
+			return error_set(err, EINVAL,
+					 "'" NAME_DISK_JOURNAL "' names disk %s, and it is "
+					 "configured with %zu",
+					 key, im->vm->n_disks);
+		if (!json_is_string(node) || !str_eq(im->disks[i].node, json_string_value(node)))
+			*ret_at = false;
 	}
-	return true;
+	return 0;
 }
 
 int machine_images_settle(struct machine_images *im, struct error *err)
@@ -126,10 +131,10 @@ int machine_images_settle(struct machine_images *im, struct error *err)
 		rc = disk_journal_read(state_dirfd, &j, err);
 	if (rc < 0 || !j)
 		return rc;
-	counts = !j->nodes || is_at(im, j->nodes);
+	rc = is_at(im, j->nodes, &counts, err);
 	disk_journal_free(j);
 	free(j);
-	return disk_journal_finish(state_dirfd, counts, err);
+	return rc < 0 ? rc : disk_journal_finish(state_dirfd, counts, err);
 }
 
 /* Who cannot look has nothing to do with it: names are the superuser's. */
