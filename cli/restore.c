@@ -8,7 +8,7 @@
 #include "cli/common.h"
 #include "vmm/host.h"
 
-enum { OPTION_GENERATION, OPTION_VERIFY, OPTION_JSON };
+enum { OPTION_GENERATION, OPTION_VERIFY, OPTION_FORCE, OPTION_JSON };
 
 enum { GENERATION_MAX = 1000000 };
 
@@ -16,6 +16,8 @@ static const struct cli_option options[] = {
 	[OPTION_GENERATION] = {"generation", 'g', "N", "that one, and not the last"},
 	[OPTION_VERIFY] = {"verify", 0, NULL,
 			   "only hold all that is in FOLDER against its checksums"},
+	[OPTION_FORCE] = {"force", 'f', NULL,
+			  "also where the machine has snapshots, which are gone then"},
 	[OPTION_JSON] = {"json", 0, NULL, "JSON lines: progress, and the result as the last"},
 	{0},
 };
@@ -69,6 +71,7 @@ static int run(struct cli *cli)
 		.name = cli->n_names > 1 ? cli->names[1] : NULL,
 		.generation = -1,
 		.verify = cli->values[OPTION_VERIFY] != NULL,
+		.drop_snapshots = cli->values[OPTION_FORCE] != NULL,
 		.show = on_show,
 	};
 	struct restore_report report;
@@ -105,7 +108,7 @@ const struct verb verb_restore = {
 	.text = "Everything is held against its checksum first. Then disks, NVRAM and TPM state are "
 		"written beside\nthose that are there, and take their place in one step: an interrupt "
 		"or a crash leaves the old ones\nor the new ones. The machine has to be stopped and "
-		"configured; NAME may be another one with as\nmany disks.",
+		"configured, and to have no snapshots; NAME may be another one with as\nmany disks.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 2,

@@ -80,6 +80,11 @@ void backup_folder_sweep(struct backup_folder *f)
 static int open_folder(const char *path, struct backup_folder *f, struct error *err)
 {
 	f->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->dirfd < 0 && errno == ENOTDIR)
+		return error_set(err, ENOTDIR,
+				 "'%s' is a file, and a backup is a folder with an image of each "
+				 "disk (name that, or one that is to be made)",
+				 path);
 	if (f->dirfd < 0)
 		return error_errno(err, errno, "folder '%s'", path);
 	f->path = realpath(path, NULL);

@@ -17,6 +17,7 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/pins.h"
+#include "vmm/snapshot_store.h"
 #include "vmm/storage.h"
 #include "vmm/uids.h"
 #include "vmm/volume_users.h"
@@ -451,6 +452,49 @@ static int put_in_place(struct restore *r, struct error *err)
 	return disk_journal_finish(r->state_dirfd, true, err);
 }
 
+/* They are in the disks that are replaced, and a backup has none. */
+static int check_snapshots(struct restore *r, struct error *err)
+{
+	cleanup_strbuf struct strbuf tags = {0};
+	struct snapshot_store store;
+	int rc = snapshot_store_read(r->request->paths, r->vm->name, &store, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < store.n; i++)
+		if (store.v[i].stage == SNAPSHOT_COMPLETE)
+			strbuf_addf(&tags, "%s%s", tags.len ? ", " : "", store.v[i].tag);
+	snapshot_store_close(&store);
+	if (!tags.len || r->request->drop_snapshots)
+		return 0;
+	return error_set(err, EEXIST,
+			 "it has snapshots, which go with the disks that are replaced: %s (--force "
+			 "gives them up)",
+			 tags.data ? tags.data : "");
+}
+
+static int drop_snapshots(struct restore *r, struct error *err)
+{
+	struct snapshot_store store;
+	int rc = snapshot_store_read(r->request->paths, r->vm->name, &store, err);
+	bool any = rc == 0 && (store.n || store.loading);
+
+	if (rc == 0)
+		snapshot_store_close(&store);
+	if (any)
+		rc = snapshot_store_lock(r->request->paths, r->vm->name, &store, err);
+	if (rc < 0 || !any)
+		return rc;
+	while (rc == 0 && store.n)
+		rc = snapshot_store_remove(&store, store.v[0].tag, err);
+	/* A load that was broken off is over as well. */
+	if (rc == 0 && store.loading)
+		rc = snapshot_store_set_loading(&store, NULL, err);
+	snapshot_store_close(&store);
+	return error_wrap_if(err, rc,
+			     "its disks are brought back, what was known of its snapshots");
+}
+
 static int write_machine(struct restore *r, struct error *err)
 {
 	const struct restore_request *q = r->request;
@@ -470,7 +514,9 @@ static int write_machine(struct restore *r, struct error *err)
 	/* It has let go of the images before they get their names. */
 	storage_end(&r->storage, r->jobs);
 	jobs_close(steal_ptr(&r->jobs));
-	return rc == 0 ? put_in_place(r, err) : rc;
+	if (rc == 0)
+		rc = put_in_place(r, err);
+	return rc == 0 ? drop_snapshots(r, err) : rc;
 }
 
 static int restore(struct restore *r, struct error *err)
@@ -481,6 +527,8 @@ static int restore(struct restore *r, struct error *err)
 		rc = choose(r, err);
 	if (rc == 0 && r->vm)
 		rc = hold_machine(r, err);
+	if (rc == 0 && r->vm)
+		rc = error_wrap_if(err, check_snapshots(r, err), "vm '%s'", r->vm->name);
 	if (rc == 0)
 		rc = r->vm ? verify_generation(r, r->from, true, bytes_of(r, r->from, true), err)
 			   : verify_all(r, err);

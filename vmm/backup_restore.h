@@ -27,6 +27,7 @@ struct restore_request {
 	const char *name; /* of the machine; NULL: the one that was copied */
 	int64_t generation; /* -1: the last */
 	bool verify; /* only checks, and all generations */
+	bool drop_snapshots; /* those of the machine, which go with its disks */
 	void (*show)(enum restore_phase phase, uint64_t done_bytes, uint64_t total_bytes,
 		     void *arg);
 	void *arg;
@@ -40,7 +41,8 @@ struct restore_report {
 };
 
 /* The caller holds interrupts (base/interrupt.h). On failure the machine's files are as they
- * were. -EBADMSG: what is in the folder is damaged. */
+ * were. -EBADMSG: what is in the folder is damaged; -EEXIST: the machine has snapshots, which are
+ * named. */
 int backup_restore(const struct restore_request *request, struct restore_report *ret_report,
 		   struct error *err);
 
