@@ -9,6 +9,7 @@
 #include "vmm/volume_users.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 enum { OPT_FORCE, KILL_S = 30 };
 
@@ -91,37 +92,53 @@ static bool is_base(struct cli *cli, const char *name)
 	return false;
 }
 
-/* What the machine's own disks lie on. */
-static int find_below(struct cli *cli, const char *name, struct strv *ret_paths)
+/* Adds what the image lies on. */
+static int add_below(struct cli *cli, const char *path, struct strv *paths)
 {
-	const struct spec_vm *vm = cli->lab ? lab_find_vm(cli->lab, name) : NULL;
-	int rc = 0;
+	cleanup_disk_record struct disk_record record = {0};
+	char *below;
+	int rc = disk_record_read(path, &record, &cli->err);
 
-	for (size_t i = 0; rc == 0 && vm && i < vm->n_disks; i++) {
-		cleanup_disk_record struct disk_record record = {0};
-		char *below;
-
-		if (vm->disks[i].read_only)
-			continue;
-		rc = disk_record_read(vm->disks[i].path, &record, &cli->err);
-		if (!record.backing)
-			continue;
-		below = disk_record_resolve(vm->disks[i].path, record.backing);
-		if (!below)
-			return error_oom(&cli->err);
-		strv_take(ret_paths, below);
-	}
-	return rc == 0 && ret_paths->failed ? error_oom(&cli->err) : rc;
+	if (rc < 0 || !record.backing)
+		return rc;
+	below = disk_record_resolve(path, record.backing);
+	if (!below)
+		return error_oom(&cli->err);
+	strv_take(paths, below);
+	return paths->failed ? error_oom(&cli->err) : 0;
 }
 
-/* With it goes what only a fork's disks lay on. */
+/* What goes with it: lower layers that are its own, and what nobody else needs of that which they
+ * and its disks lie on. */
+static int find_layers(struct cli *cli, const char *name, struct strv *own, struct strv *below)
+{
+	const struct spec_vm *vm = cli->lab ? lab_find_vm(cli->lab, name) : NULL;
+	int rc = vm ? layers_find_own(cli->lab, vm, own, &cli->err) : 0;
+
+	for (size_t i = 0; rc == 0 && vm && i < vm->n_disks; i++)
+		if (!vm->disks[i].read_only)
+			rc = add_below(cli, vm->disks[i].path, below);
+	for (size_t i = 0; rc == 0 && i < own->n; i++)
+		rc = add_below(cli, own->v[i], below);
+	return rc;
+}
+
+static int remove_layer(const char *path, struct error *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove '%s'", path);
+	return disk_record_remove(path, err);
+}
+
 static bool remove_one(struct cli *cli, const char *name)
 {
-	cleanup_strv struct strv below = {0};
-	int rc = find_below(cli, name, &below);
+	cleanup_strv struct strv own = {0}, below = {0};
+	int rc = find_layers(cli, name, &own, &below);
 
 	if (rc == 0)
 		rc = machine_remove(&cli->paths, name, &cli->err);
+	for (size_t i = 0; rc == 0 && i < own.n; i++)
+		rc = remove_layer(own.v[i], &cli->err);
 	for (size_t i = 0; rc == 0 && i < below.n; i++)
 		rc = layers_drop(&cli->paths, cli->lab, below.v[i], NULL, &cli->err);
 	if (rc == 0) {

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "vmm/layers.h"
 #include "vmm/snapshot_store.h"
 
 #include <errno.h>
@@ -89,15 +90,13 @@ static size_t count(const struct snapshot_store *s)
 	return n;
 }
 
-static void print(const char *vm, const struct snapshot_store *s, bool titled)
+static void print(const struct snapshot_store *s)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return;
 	l->store = s;
-	if (titled)
-		(void)printf("%s:\n", vm);
 	cli_table_init(&l->table, 5);
 	cli_table_add(&l->table, "TAG");
 	cli_table_add(&l->table, "DATE");
@@ -111,6 +110,47 @@ static void print(const char *vm, const struct snapshot_store *s, bool titled)
 		(void)printf("the load of %s was broken off, or is under way\n", s->loading);
 }
 
+/* Each stands below the one that it lies on. */
+static void print_layers(json_t *layers)
+{
+	struct cli_table table;
+	json_t *layer, *disk;
+	size_t i, k;
+
+	if (!json_array_size(layers))
+		return;
+	cli_table_init(&table, 2);
+	cli_table_add(&table, "EXTERNAL");
+	cli_table_add(&table, "IMAGES");
+	json_array_foreach (layers, i, layer) {
+		cleanup_strbuf struct strbuf images = {0};
+		bool root = json_is_null(json_object_get(layer, "parent"));
+		int depth = root ? 0 : (int)(i < DEPTH_MAX ? i : DEPTH_MAX) - 1;
+
+		json_array_foreach (json_object_get(layer, "disks"), k, disk)
+			strbuf_addf(&images, "%s%s", images.len ? ", " : "",
+				    cli_text(disk, "path"));
+		cli_table_add(&table, "%*s%s%s%s", 3 * depth, "", root ? "" : "└─ ",
+			      cli_text(layer, "tag"),
+			      json_is_true(json_object_get(layer, "current")) ? " *" : "");
+		cli_table_add(&table, "%s", images.data ? images.data : "");
+	}
+	cli_table_print(&table, stdout);
+}
+
+static int add_layers_json(json_t *list, const char *vm, json_t *layers)
+{
+	json_t *layer;
+	size_t i;
+
+	json_array_foreach (layers, i, layer)
+		if (json_object_set_new(layer, "kind", json_string("external")) < 0 ||
+		    json_object_set_new(layer, "vm", json_string(vm)) < 0 ||
+		    json_array_append(list, layer) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static int add_json(json_t *list, const char *vm, const struct snapshot_store *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -119,6 +159,7 @@ static int add_json(json_t *list, const char *vm, const struct snapshot_store *s
 		if (!is_whole(&s->v[i]))
 			continue;
 		if (!entry || json_object_set_new(entry, "vm", json_string(vm)) < 0 ||
+		    json_object_set_new(entry, "kind", json_string("internal")) < 0 ||
 		    json_object_set_new(
 			    entry, "current",
 			    json_boolean(s->current && str_eq(s->current, s->v[i].tag))) < 0 ||
@@ -133,17 +174,27 @@ static int add_json(json_t *list, const char *vm, const struct snapshot_store *s
 	return 0;
 }
 
-static int list_one(struct cli *cli, const char *vm, json_t *list, bool titled)
+static int list_one(struct cli *cli, const struct spec_vm *vm, json_t *list, bool titled)
 {
+	cleanup_json json_t *layers = layers_describe(vm);
 	struct snapshot_store store;
-	int rc = snapshot_store_read(&cli->paths, vm, &store, &cli->err);
+	int rc = layers ? 0 : error_oom(&cli->err);
 
+	if (rc == 0)
+		rc = snapshot_store_read(&cli->paths, vm->name, &store, &cli->err);
 	if (rc < 0)
-		return error_wrap(&cli->err, rc, "vm '%s'", vm);
-	if (list)
-		rc = add_json(list, vm, &store) < 0 ? error_oom(&cli->err) : 0;
-	else if (!titled || count(&store))
-		print(vm, &store, titled);
+		return error_wrap(&cli->err, rc, "vm '%s'", vm->name);
+	if (list) {
+		if (add_json(list, vm->name, &store) < 0 ||
+		    add_layers_json(list, vm->name, layers) < 0)
+			rc = error_oom(&cli->err);
+	} else {
+		if (titled && (count(&store) || json_array_size(layers)))
+			(void)printf("%s:\n", vm->name);
+		if (count(&store) || (!titled && !json_array_size(layers)))
+			print(&store);
+		print_layers(layers);
+	}
 	snapshot_store_close(&store);
 	return rc;
 }
@@ -159,10 +210,10 @@ static int run(struct cli *cli)
 	if (cli->n_names) {
 		rc = cli_find_any_vm(cli, cli->names[0], &vm);
 		if (rc == 0)
-			rc = list_one(cli, vm->name, list, false);
+			rc = list_one(cli, vm, list, false);
 	}
 	for (size_t i = 0; rc == 0 && !cli->n_names && i < cli->lab->n_vms; i++)
-		rc = list_one(cli, cli->lab->vms[i].name, list, true);
+		rc = list_one(cli, &cli->lab->vms[i], list, true);
 	if (rc < 0)
 		return rc;
 	return list ? cli_print_json(cli, json_incref(list)) : 0;
@@ -173,7 +224,9 @@ const struct verb verb_snap_ls = {
 	.args = "[NAME]",
 	.summary = "draw the tree of a machine's snapshots, the current one marked by *",
 	.text = "Each stands below the one that the machine was at when it was made. Without NAME: of "
-		"all\nmachines that have some.",
+		"all\nmachines that have some. What hv snap save --external made of its disks "
+		"follows as EXTERNAL, with\nthe images, each below the one that it lies on; in "
+		"JSON its kind is \"external\".",
 	.options = options,
 	.max_names = 1,
 	.names = CLI_NAMES_VM,

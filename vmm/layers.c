@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/str.h"
+#include "disk/record.h"
 #include "vmm/disk_journal.h"
 #include "vmm/json.h"
+#include "vmm/volume_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,6 +122,148 @@ int layers_settle(const struct paths *paths, const struct spec_vm *vm, struct er
 		machine_images_close(&im);
 	interrupt_release(&before);
 	return error_wrap_if(err, rc, "what is left of a change of its disks");
+}
+
+/* "/f/dc01@x.qcow2" of "/f/dc01.qcow2". */
+static bool is_layer_of(const char *layer, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	size_t stem = dot && dot > slash + 1 ? (size_t)(dot - path) : strlen(path);
+	size_t suffix = strlen(path + stem), len = strlen(layer);
+
+	return len > stem + 1 + suffix && strncmp(layer, path, stem) == 0 && layer[stem] == '@' &&
+	       !strchr(layer + stem, '/') && str_eq(layer + len - suffix, path + stem);
+}
+
+static json_t *find_tag(json_t *list, const char *tag)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (list, i, entry)
+		if (str_eq(json_get_string(entry, "tag") ?: "", tag))
+			return entry;
+	return NULL;
+}
+
+static int describe_layer(json_t *list, const struct spec_disk *disk, const char *path,
+			  const char *tag, const char *parent, bool current)
+{
+	json_t *entry = find_tag(list, tag);
+
+	if (!entry) {
+		entry = json_pack("{s:s s:s? s:b s:[]}", "tag", tag, "parent", parent, "current", 0,
+				  "disks");
+		if (!entry || json_array_append_new(list, entry) < 0)
+			return -ENOMEM;
+	}
+	if (current)
+		(void)json_object_set_new(entry, "current", json_true());
+	return json_array_append_new(json_object_get(entry, "disks"),
+				     json_pack("{s:s s:s}", "name", disk->name, "path", path)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* The layers below path that are the disk's: their paths, the next one below first. */
+static void follow_records(const struct spec_disk *disk, struct strv *layers)
+{
+	const char *path = disk->path;
+
+	while (layers->n < DISK_LAYERS_MAX) {
+		cleanup_disk_record struct disk_record record = {0};
+		cleanup_free char *below = NULL;
+
+		if (disk_record_read(path, &record, NULL) < 0 || !record.backing)
+			return;
+		below = disk_record_resolve(path, record.backing);
+		if (!below || !is_layer_of(below, disk->path))
+			return;
+		strv_take(layers, steal_ptr(&below));
+		if (layers->failed)
+			return;
+		path = layers->v[layers->n - 1];
+	}
+}
+
+static int describe_disk(json_t *list, const struct spec_disk *disk)
+{
+	const char *slash = strrchr(disk->path, '/'), *dot = strrchr(disk->path, '.');
+	size_t stem = dot && dot > slash + 1 ? (size_t)(dot - disk->path) : strlen(disk->path);
+	size_t suffix = strlen(disk->path + stem);
+	cleanup_free char *parent = NULL;
+	cleanup_strv struct strv layers = {0};
+
+	follow_records(disk, &layers);
+	for (size_t k = layers.n; k-- > 0;) {
+		const char *at = layers.v[k] + stem + 1;
+		char *tag = strndup(at, strlen(at) - suffix);
+
+		if (!tag || describe_layer(list, disk, layers.v[k], tag, parent, k == 0) < 0) {
+			free(tag);
+			return -ENOMEM;
+		}
+		free(parent);
+		parent = tag;
+	}
+	return 0;
+}
+
+json_t *layers_describe(const struct spec_vm *vm)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < vm->n_disks; i++)
+		if (!vm->disks[i].read_only && describe_disk(list, &vm->disks[i]) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static int is_needed(const struct lab *lab, const struct spec_vm *vm, const char *layer,
+		     bool *ret_needed, struct error *err)
+{
+	cleanup_free char *own = str_printf("vm '%s'", vm->name);
+	cleanup_strv struct strv users = {0}, clones = {0};
+	int rc = own ? volume_clones_find(lab, layer, &clones, err) : error_oom(err);
+
+	if (rc < 0)
+		return rc;
+	volume_users_find(lab, layer, &users);
+	*ret_needed = users.n > 0;
+	for (size_t i = 0; i < clones.n; i++)
+		if (!str_eq(clones.v[i], own))
+			*ret_needed = true;
+	return 0;
+}
+
+int layers_find_own(const struct lab *lab, const struct spec_vm *vm, struct strv *ret_paths,
+		    struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++) {
+		const struct spec_disk *disk = &vm->disks[i];
+		struct disk_chain chain;
+		bool needed = false;
+
+		/* What cannot be followed, nobody can say whose it is. */
+		if (disk->read_only || disk->format != SPEC_FORMAT_QCOW2 ||
+		    disk_chain_open(disk->path, DISK_FORMAT_QCOW2, true, &chain, NULL, NULL) < 0)
+			continue;
+		for (size_t k = 1; rc == 0 && k < chain.n; k++) {
+			if (!is_layer_of(chain.v[k].path, disk->path))
+				break;
+			rc = is_needed(lab, vm, chain.v[k].path, &needed, err);
+			/* What lies below that one is needed as well. */
+			if (rc < 0 || needed)
+				break;
+			strv_add(ret_paths, chain.v[k].path);
+		}
+		disk_chain_close(&chain);
+	}
+	return rc == 0 && ret_paths->failed ? error_oom(err) : rc;
 }
 
 static void remove_fds(struct machine_images *im, const char *path)

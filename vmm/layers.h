@@ -90,11 +90,21 @@ int layers_commit(const struct layers_request *request, struct error *err);
  * layers_drop(). */
 int layers_rebase(const struct layers_request *request, struct error *err);
 
-/* Before a guest goes on that a verb may have left standing: where that and its guard were killed in the
- * middle, names follow QEMU now, so that nothing is written to an image that has another's name.
- * Nothing, and next to no time, where nothing was left, and where it is stopped; -EBUSY where the verb
- * is at it. */
+/* Before a guest goes on that a verb may have left standing: where that and its guard were killed
+ * in the middle, names follow QEMU now, so that nothing is written to an image that has another's
+ * name. Nothing, and next to no time, where nothing was left, and where it is stopped; -EBUSY where
+ * the verb is at it. */
 int layers_settle(const struct paths *paths, const struct spec_vm *vm, struct error *err);
+
+/* Those layers as people see them: an array, from the lowest upwards, of an object for each tag,
+ * {"tag", "parent": the tag below or null, "current": whether its disk lies on it now, "disks":
+ * [{"name", "path"}]}. By what was recorded alone; no image is opened. NULL: no memory. */
+json_t *layers_describe(const struct spec_vm *vm);
+
+/* The images below a machine's disks that were made of them by layers_save(), and that no other
+ * machine or image needs: they have no use without it. Of its writable disks. */
+int layers_find_own(const struct lab *lab, const struct spec_vm *vm, struct strv *ret_paths,
+		    struct error *err);
 
 /* A pure part, for tests: "/f/dc01.qcow2" with tag "x" is "/f/dc01@x.qcow2". NULL: no memory. */
 char *layers_name(const char *path, const char *tag);
