@@ -168,6 +168,7 @@ static int add_json(json_t *list, const char *vm, const struct snapshot_store *s
 			return -ENOMEM;
 		}
 		(void)json_object_del(entry, "shape");
+		(void)json_object_del(entry, "date-ns");
 		(void)json_object_del(entry, "stage");
 		(void)json_object_del(entry, "version");
 	}

@@ -169,8 +169,10 @@ static int check_new(struct snapshot_work *w, const struct snapshot_record *r, s
 static int describe(struct snapshot_work *w, struct snapshot_record *r, struct error *err)
 {
 	const struct snapshot_request *rq = w->rq;
+	struct timespec now = {0};
 	int rc;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
 	*r = (struct snapshot_record){
 		.tag = strdup(rq->tag),
 		.note = rq->note ? strdup(rq->note) : NULL,
@@ -179,7 +181,8 @@ static int describe(struct snapshot_work *w, struct snapshot_record *r, struct e
 		.guest = !w->errand ? SNAPSHOT_GUEST_STOPPED
 				    : (w->was_running ? SNAPSHOT_GUEST_RUNNING
 						      : SNAPSHOT_GUEST_PAUSED),
-		.date = (uint64_t)time(NULL),
+		.date = (uint64_t)now.tv_sec,
+		.date_ns = (uint32_t)now.tv_nsec,
 	};
 	if (!r->tag || (rq->note && !r->note) || (w->store.current && !r->parent))
 		return error_oom(err);

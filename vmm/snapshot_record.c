@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 1, NANOSECONDS_MAX = 999999999 };
 
 static const char *const stage_names[] = {
 	[SNAPSHOT_PENDING] = "pending",
@@ -102,11 +102,12 @@ json_t *snapshot_record_encode(const struct snapshot_record *r)
 			return NULL;
 		}
 	}
-	return json_pack("{s:i s:s s:s? s:s? s:s s:s s:I s:I s:b s:o s:O?}", "version",
+	return json_pack("{s:i s:s s:s? s:s? s:s s:s s:I s:I s:I s:b s:o s:O?}", "version",
 			 RECORD_VERSION, "tag", r->tag, "parent", r->parent, "note", r->note,
 			 "stage", stage_names[r->stage], "guest", guest_names[r->guest], "date",
-			 (json_int_t)r->date, "memory", (json_int_t)r->memory_bytes, "tpm", r->tpm,
-			 "disks", disks, "shape", r->shape);
+			 (json_int_t)r->date, "date-ns", (json_int_t)r->date_ns, "memory",
+			 (json_int_t)r->memory_bytes, "tpm", r->tpm, "disks", disks, "shape",
+			 r->shape);
 }
 
 /* Which of n names it is; n: none of them. */
@@ -147,13 +148,14 @@ static int decode(json_t *root, const char *tag, struct snapshot_record *r, stru
 	const char *own, *stage, *guest;
 	const char *parent = json_get_string(root, "parent"), *note = json_get_string(root, "note");
 	json_t *disks, *shape = json_object_get(root, "shape");
+	json_int_t date_ns = json_integer_value(json_object_get(root, "date-ns"));
 	json_int_t version, date, memory;
 	int tpm;
 
 	if (json_unpack(root, "{s:I s:s s:s s:s s:I s:I s:b s:o}", "version", &version, "tag", &own,
 			"stage", &stage, "guest", &guest, "date", &date, "memory", &memory, "tpm",
 			&tpm, "disks", &disks) < 0 ||
-	    date < 0 || memory < 0)
+	    date < 0 || memory < 0 || date_ns < 0 || date_ns > NANOSECONDS_MAX)
 		return error_set(err, EINVAL, "not as expected");
 	if (version != RECORD_VERSION)
 		return error_set(err, EINVAL,
@@ -167,6 +169,7 @@ static int decode(json_t *root, const char *tag, struct snapshot_record *r, stru
 	if (r->stage == SNAPSHOT_STAGE_COUNT || r->guest == SNAPSHOT_GUEST_COUNT)
 		return error_set(err, EINVAL, "not as expected");
 	r->date = (uint64_t)date;
+	r->date_ns = (uint32_t)date_ns;
 	r->memory_bytes = (uint64_t)memory;
 	r->tpm = tpm;
 	if (!(r->tag = strdup(own)) || (parent && !(r->parent = strdup(parent))) ||

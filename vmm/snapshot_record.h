@@ -44,7 +44,8 @@ struct snapshot_record {
 	char *parent, *note; /* NULL: none */
 	enum snapshot_stage stage;
 	enum snapshot_guest guest;
-	uint64_t date; /* seconds since the epoch */
+	uint64_t date; /* seconds since the epoch, and what is over in nanoseconds */
+	uint32_t date_ns;
 	uint64_t memory_bytes; /* of the machine's state; 0: stopped, or pending */
 	bool tpm; /* of a stopped machine: its TPM's state was copied */
 	struct snapshot_disk *disks;

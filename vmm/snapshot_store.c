@@ -124,6 +124,8 @@ static int by_date(const void *a, const void *b)
 
 	if (one->date != two->date)
 		return one->date < two->date ? -1 : 1;
+	if (one->date_ns != two->date_ns)
+		return one->date_ns < two->date_ns ? -1 : 1;
 	return strcmp(one->tag, two->tag);
 }
 

@@ -47,6 +47,7 @@ static void test_round_trip(void **state)
 				    .stage = SNAPSHOT_COMPLETE,
 				    .guest = SNAPSHOT_GUEST_PAUSED,
 				    .date = 1795274323,
+				    .date_ns = 999999999,
 				    .memory_bytes = 5ULL << 32,
 				    .tpm = true,
 				    .shape = json_pack("{s:i}", "cpus", 2)},
@@ -66,6 +67,7 @@ static void test_round_trip(void **state)
 	assert_string_equal(again.note, "a note");
 	assert_int_equal(again.stage, SNAPSHOT_COMPLETE);
 	assert_int_equal(again.guest, SNAPSHOT_GUEST_PAUSED);
+	assert_true(again.date_ns == r.date_ns);
 	assert_true(again.date == r.date && again.memory_bytes == r.memory_bytes && again.tpm);
 	assert_int_equal(again.n_disks, 2);
 	assert_string_equal(again.disks[0].path, "/a");

@@ -49,6 +49,31 @@ static void put(struct snapshot_store *s, const char *tag, const char *parent, u
 	assert_null(r.tag);
 }
 
+/* Made one after another within a second, they are listed as they were made. */
+static void test_order(void **state)
+{
+	struct snapshot_store s;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(snapshot_store_lock(&paths, "c", &s, &err), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct snapshot_record r = {
+			.tag = strdup((const char *const[]){"z", "y", "x"}[i]),
+			.stage = SNAPSHOT_COMPLETE,
+			.date = 10,
+			.date_ns = i + 1,
+		};
+
+		assert_int_equal(snapshot_store_put(&s, &r, &err), 0);
+	}
+	snapshot_store_close(&s);
+	assert_int_equal(snapshot_store_read(&paths, "c", &s, &err), 0);
+	assert_string_equal(s.v[0].tag, "z");
+	assert_string_equal(s.v[2].tag, "x");
+	snapshot_store_close(&s);
+}
+
 static const char *parent_of(const struct snapshot_store *s, const char *tag)
 {
 	const struct snapshot_record *r = snapshot_store_find(s, tag);
@@ -147,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keeps),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_damaged),
 	};
