@@ -113,7 +113,7 @@ static int add_below(struct cli *cli, const char *path, struct strv *paths)
 static int find_layers(struct cli *cli, const char *name, struct strv *own, struct strv *below)
 {
 	const struct spec_vm *vm = cli->lab ? lab_find_vm(cli->lab, name) : NULL;
-	int rc = vm ? layers_find_own(cli->lab, vm, own, &cli->err) : 0;
+	int rc = vm ? layers_find_own(&cli->paths, cli->lab, vm, own, &cli->err) : 0;
 
 	for (size_t i = 0; rc == 0 && vm && i < vm->n_disks; i++)
 		if (!vm->disks[i].read_only)

@@ -221,12 +221,12 @@ json_t *layers_describe(const struct spec_vm *vm)
 	return list;
 }
 
-static int is_needed(const struct lab *lab, const struct spec_vm *vm, const char *layer,
-		     bool *ret_needed, struct error *err)
+static int is_needed(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+		     const char *layer, bool *ret_needed, struct error *err)
 {
 	cleanup_free char *own = str_printf("vm '%s'", vm->name);
 	cleanup_strv struct strv users = {0}, clones = {0};
-	int rc = own ? volume_clones_find(lab, layer, &clones, err) : error_oom(err);
+	int rc = own ? volume_clones_find(paths, lab, layer, &clones, err) : error_oom(err);
 
 	if (rc < 0)
 		return rc;
@@ -238,8 +238,8 @@ static int is_needed(const struct lab *lab, const struct spec_vm *vm, const char
 	return 0;
 }
 
-int layers_find_own(const struct lab *lab, const struct spec_vm *vm, struct strv *ret_paths,
-		    struct error *err)
+int layers_find_own(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+		    struct strv *ret_paths, struct error *err)
 {
 	int rc = 0;
 
@@ -255,7 +255,7 @@ int layers_find_own(const struct lab *lab, const struct spec_vm *vm, struct strv
 		for (size_t k = 1; rc == 0 && k < chain.n; k++) {
 			if (!is_layer_of(chain.v[k].path, disk->path))
 				break;
-			rc = is_needed(lab, vm, chain.v[k].path, &needed, err);
+			rc = is_needed(paths, lab, vm, chain.v[k].path, &needed, err);
 			/* What lies below that one is needed as well. */
 			if (rc < 0 || needed)
 				break;

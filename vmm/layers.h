@@ -103,8 +103,8 @@ json_t *layers_describe(const struct spec_vm *vm);
 
 /* The images below a machine's disks that were made of them by layers_save(), and that no other
  * machine or image needs: they have no use without it. Of its writable disks. */
-int layers_find_own(const struct lab *lab, const struct spec_vm *vm, struct strv *ret_paths,
-		    struct error *err);
+int layers_find_own(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+		    struct strv *ret_paths, struct error *err);
 
 /* A pure part, for tests: "/f/dc01.qcow2" with tag "x" is "/f/dc01@x.qcow2". NULL: no memory. */
 char *layers_name(const char *path, const char *tag);

@@ -245,8 +245,7 @@ static void add_spice(struct strv *argv)
 	strv_add(argv, "spicevmc,id=vdagent,name=vdagent");
 	add_json(argv, "-device",
 		 json_pack("{s:s s:s s:s s:s s:s}", "driver", "virtserialport", "id", "vdagent0",
-			   "bus", "vserial.0", "chardev", "vdagent", "name",
-			   "com.redhat.spice.0"));
+			   "bus", "vserial.0", "chardev", "vdagent", "name", "com.redhat.spice.0"));
 }
 
 static void add_display(struct strv *argv, const struct qemu_inputs *in)
