@@ -180,7 +180,7 @@ static int rm(struct cli *cli)
 		int rc = prepared_open(&cli->paths, cli->names[i], &p, &cli->err);
 
 		/* One that cannot be read goes all the same. */
-		if (rc == 0 || rc != -ENOENT)
+		if (rc != -ENOENT)
 			rc = prepared_remove(&cli->paths, cli->names[i], &cli->err);
 		if (rc == 0) {
 			(void)printf("state '%s' is removed\n", cli->names[i]);

@@ -54,14 +54,15 @@ json_t *shape_describe(const struct shape_facts *f)
 {
 	const struct spec_vm *vm = f->vm;
 
-	return json_pack("{s:s s:s s:s s:s s:i s:I s:s s:b s:b s:b s:s s:b s:b s:b s:I s:o s:o s:o}",
-			 "uuid", vm->uuid, "machine", f->hw->machine, "accel",
-			 f->kvm ? "kvm" : "tcg", "cpu", f->hw->cpu, "cpus", (int)vm->cpus, "memory",
-			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
-			 "smm", f->smm, "tpm", vm->tpm, "hyperv", f->kvm && vm->hyperv, "display",
-			 spec_display_name(vm->display), "tablet", vm->tablet, "agent", vm->agent, "spice", vm->spice,
-			 "vsock", f->vsock ? (json_int_t)vm->vsock_cid : 0, "disks",
-			 describe_disks(f), "cdroms", describe_cdroms(f), "nics", describe_nics(f));
+	return json_pack(
+		"{s:s s:s s:s s:s s:i s:I s:s s:b s:b s:b s:s s:b s:b s:b s:I s:o s:o s:o}", "uuid",
+		vm->uuid, "machine", f->hw->machine, "accel", f->kvm ? "kvm" : "tcg", "cpu",
+		f->hw->cpu, "cpus", (int)vm->cpus, "memory", (json_int_t)vm->memory_bytes,
+		"firmware", spec_firmware_name(vm->firmware), "smm", f->smm, "tpm", vm->tpm,
+		"hyperv", f->kvm && vm->hyperv, "display", spec_display_name(vm->display), "tablet",
+		vm->tablet, "agent", vm->agent, "spice", vm->spice, "vsock",
+		f->vsock ? (json_int_t)vm->vsock_cid : 0, "disks", describe_disks(f), "cdroms",
+		describe_cdroms(f), "nics", describe_nics(f));
 }
 
 /* For people: a number of bytes as such, lists by how many they are. */
