@@ -232,6 +232,15 @@ static void check_screen(const struct spec_vm *vm, struct lab_faults *faults)
 			      vm->name, vnc->address);
 }
 
+static void check_spares(const struct spec_vm *vm, struct lab_faults *faults)
+{
+	if (vm->spares && !vm->template_state)
+		lab_fault_add(faults, &vm->where,
+			      "vm '%s': spares: a machine that boots has none; say by "
+			      "template-state: what it begins with",
+			      vm->name);
+}
+
 /* What vm has against itself (other == vm: earlier entries only) or another. */
 static void check_pair(const struct spec_vm *vm, const struct spec_vm *other,
 		       struct lab_faults *faults)
@@ -275,6 +284,7 @@ void lab_check(const struct lab *lab, struct lab_faults *faults)
 		check_places(vm, faults);
 		check_limits(vm, faults);
 		check_screen(vm, faults);
+		check_spares(vm, faults);
 		for (size_t j = 0; j < vm->n_nics; j++)
 			check_nic(vm, &vm->nics[j], faults);
 		for (size_t j = 0; j <= i; j++)

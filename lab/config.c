@@ -21,6 +21,7 @@
 #include "lab/like.h"
 #include "lab/order.h"
 #include "lab/source.h"
+#include "lab/sum.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -272,11 +273,13 @@ static void decode_vm(struct lab_decoder *d, size_t index, struct spec_vm *vm)
 {
 	struct lab_like like;
 	bool tablet = false;
+	size_t n_like;
 
 	vm->name = copy_name(d, d->vms->keys[index]);
 	vm->where = d->vms->keys[index]->where;
 	lab_decode_defaults(d, LAB_SECTION_VM, vm);
 	lab_like_find(d, index, &like);
+	n_like = like.n;
 	while (like.n)
 		tablet |= decode_layer(d, like.v[--like.n], true, vm);
 	lab_like_detach(vm);
@@ -285,6 +288,9 @@ static void decode_vm(struct lab_decoder *d, size_t index, struct spec_vm *vm)
 		vm->tablet = vm->display != SPEC_DISPLAY_NONE;
 	if (lab_derive_vm(vm) < 0)
 		d->failed = true;
+	like.n = n_like;
+	if (vm->spares)
+		lab_sum_vm(d, &like, index, vm);
 }
 
 static void decode_vms(struct lab_decoder *d, struct lab *lab)

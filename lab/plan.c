@@ -178,3 +178,11 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest run");
 	return failed ? error_oom(err) : 0;
 }
+
+int plan_add_spare(struct plan *plan, const struct spec_vm *vm, struct error *err)
+{
+	bool failed = false;
+
+	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest of the spare begin");
+	return failed ? error_oom(err) : 0;
+}

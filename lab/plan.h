@@ -62,5 +62,7 @@ struct error;
 int plan_add_network(struct plan *plan, const struct spec_network *net, struct error *err);
 int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_found_vm *found,
 		struct error *err);
+/* The one step of a machine that waits as a spare. */
+int plan_add_spare(struct plan *plan, const struct spec_vm *vm, struct error *err);
 
 #endif

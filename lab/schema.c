@@ -184,6 +184,11 @@ static const struct lab_schema_row rows[] = {
 		   "each time where it keeps nothing, once where it has a TPM or a disk that it "
 		   "writes to. Such disks are made then, as overlays on the state's; `size:` counts "
 		   "from the next start on."),
+	VM("spares", LAB_TYPE_UINT, spares, .min = 0, .max = 64, .default_text = "0",
+	   .help = "How many of the machines that begin with the same template-state:, have this "
+		   "key and are not up wait as spares (hv(1)): `hv up` of such a one has only to "
+		   "let its guest run. `hv up` of one of these machines starts what is missing, in "
+		   "the background."),
 	VM("restart", LAB_TYPE_ENUM, restart, .words = lab_restart_words, .default_text = "no",
 	   .help = "Whether the machine is started again when its QEMU or TPM ends by a failure."),
 	VM("jail", LAB_TYPE_ENUM, jail, .words = lab_jail_words, .default_text = "auto",

@@ -211,6 +211,8 @@ struct spec_vm {
 	enum spec_on_shutdown on_shutdown;
 	enum spec_restart restart;
 	char *template_state; /* prepared state that it begins with; NULL: it boots */
+	unsigned spares; /* of those that begin with it, so many wait; default 0 */
+	char sum[65]; /* of what is said of it, in hexadecimal digits; "" where spares is 0 */
 	enum spec_jail jail;
 	struct spec_limits limits;
 	struct spec_credential *credentials;

@@ -191,6 +191,11 @@ static void test_limits(void **state)
 		{"vms: {a: {restart: always, jail: yes}}\n",
 		 "1:20: restart: 'always' is none of: no, on-failure\n"
 		 "1:34: jail: 'yes' is none of: auto, require\n"},
+		{"vms: {a: {template-state: s, spares: 65}}\n",
+		 "1:38: spares: '65' is not a number from 0 to 64\n"},
+		{"profiles:\n  p: {spares: 1}\nvms:\n  a: {profile: p}\n",
+		 "4:3: vm 'a': spares: a machine that boots has none; say by template-state: what "
+		 "it begins with\n"},
 	};
 
 	(void)state;

@@ -67,6 +67,49 @@ static void test_what_is_taken_over(void **state)
 }
 
 /* What is said at the machine itself counts, its profile's before its source's. */
+/* What is said of a machine, wherever it stands, makes its checksum, and nothing else does. */
+static void test_sum(void **state)
+{
+	static const char base[] = "profiles: {p: {memory: 2G}, q: {}}\n"
+				   "vms: {a: {profile: p, template-state: s, spares: 1, cpus: 2},\n"
+				   "      b: {like: a}, c: {like: b}, x: {}}\n";
+	static const struct {
+		const char *text;
+		bool same;
+	} rows[] = {
+		{base, true},
+		{"# told elsewhere\nvms: {x: {cpus: 3}, b: {like: a}, c: {like: b},\n"
+		 "  a: {profile: p, template-state: s, spares: 1, cpus: 2}}\n"
+		 "profiles: {q: {memory: 4G}, p: {memory: 2G}}\n",
+		 true},
+		{"profiles: {p: {memory: 3G}, q: {}}\n"
+		 "vms: {a: {profile: p, template-state: s, spares: 1, cpus: 2},\n"
+		 "      b: {like: a}, c: {like: b}, x: {}}\n",
+		 false},
+		{"profiles: {p: {memory: 2G}, q: {}}\n"
+		 "vms: {a: {profile: p, template-state: s, spares: 1, cpus: 2},\n"
+		 "      b: {like: a, agent: false}, c: {like: b}, x: {}}\n",
+		 false},
+		{"profiles: {p: {memory: 2G}, q: {}}\n"
+		 "vms: {a: {profile: p, template-state: s, spares: 1, cpus: 2},\n"
+		 "      b: {like: a}, c: {like: b, credentials: {k: {text: w}}}, x: {}}\n",
+		 false},
+	};
+	struct lab *first = parse_lab(base);
+	const char *sum = lab_find_vm(first, "c")->sum;
+
+	(void)state;
+	assert_int_equal(strlen(sum), 64);
+	assert_string_equal(lab_find_vm(first, "x")->sum, "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lab *lab = parse_lab(rows[i].text);
+
+		assert_int_equal(str_eq(lab_find_vm(lab, "c")->sum, sum), rows[i].same);
+		lab_free(lab);
+	}
+	lab_free(first);
+}
+
 static void test_own_words(void **state)
 {
 	struct lab *lab = parse_behind_source(
@@ -184,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_taken_over),
+		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_own_words),
 		cmocka_unit_test(test_identity_follows_from_the_name),
 		cmocka_unit_test(test_faults),
