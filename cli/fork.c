@@ -42,7 +42,8 @@ static int check_stopped(struct cli *cli, const struct spec_vm *vm, struct error
 	if (rc < 0)
 		return rc;
 	state = vm_state_parse(cli_text(status, "state"));
-	if (state != VM_STATE_STOPPED && state != VM_STATE_CRASHED)
+	/* One that waits as a spare begins, or is ended for another one. */
+	if (state != VM_STATE_STOPPED && state != VM_STATE_CRASHED && state != VM_STATE_SPARE)
 		return error_set(err, EBUSY, "it is %s (hv down %s)", vm_state_name(state),
 				 vm->name);
 	return 0;

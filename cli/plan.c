@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "cli/common.h"
+#include "cli/spares.h"
 #include "vmm/inspect.h"
 #include "vmm/rundir.h"
 
@@ -99,10 +100,17 @@ static int add_network(struct cli *cli, const struct spec_network *net, struct p
 
 static int add_vm(struct cli *cli, const struct spec_vm *vm, struct plan *plan)
 {
+	cleanup_json json_t *status = NULL;
 	enum rundir_state state;
+	bool served = false;
 	int rc = rundir_look(&cli->paths, PATHS_VM, vm->name, &state, &cli->err);
 
-	if (rc == 0 && state != RUNDIR_SERVED)
+	if (rc == 0)
+		rc = rundir_read_status(&cli->paths, PATHS_VM, vm->name, &status, &served,
+					&cli->err);
+	if (rc == 0 && served && cli_spare_waits(status) && cli_spare_fits(cli, vm, status))
+		rc = plan_add_spare(plan, vm, &cli->err);
+	else if (rc == 0 && (state != RUNDIR_SERVED || (served && cli_spare_waits(status))))
 		rc = inspect_plan_vm(&cli->paths, vm, plan, &cli->err);
 	return error_wrap_if(&cli->err, rc, "vm '%s'", vm->name);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/spares.h"
 #include "cli/start.h"
 #include "cli/wait.h"
 #include "vmm/json.h"
@@ -33,6 +34,12 @@ static int reload(struct cli *cli, const struct spec_vm *vm)
 	if (state == VM_STATE_STOPPED || state == VM_STATE_CRASHED) {
 		(void)printf("%s is not up\n", vm->name);
 		return 0;
+	}
+	if (state == VM_STATE_SPARE) {
+		rc = cli_spare_end(cli, vm->name);
+		if (rc == 0)
+			(void)printf("%s was a spare of another hv and is ended\n", vm->name);
+		return rc;
 	}
 	if (json_is_null(json_object_get(status, "keeper"))) {
 		rc = cli_start_one(cli, &job);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* A job is a process that tells by a pipe when it is ready, or, where the machine waits as a spare,
+ * a command on its control socket, which is answered when its guest runs. */
 #include "cli/start.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/progress.h"
+#include "qmp/client.h"
 #include "vmm/background.h"
+#include "vmm/names.h"
+#include "vmm/rundir.h"
 #include "vmm/signals.h"
 
 #include <errno.h>
@@ -12,12 +17,14 @@
 #include <stdlib.h>
 #include <systemd/sd-event.h>
 
-enum { EXIT_MS = 1000 };
+enum { EXIT_MS = 1000, BEGIN_MS = 60 * 1000 };
 
 struct starting {
 	struct start_job *job;
 	struct background background;
 	sd_event_source *source;
+	struct qmp_client *client; /* of a spare; NULL: it is none */
+	bool done;
 	struct start_all *all;
 };
 
@@ -29,6 +36,15 @@ struct start_all {
 	bool interrupted;
 };
 
+static void finish(struct starting *s, int rc)
+{
+	s->done = true;
+	s->job->rc = rc;
+	s->job->ours = rc == 0;
+	if (--s->all->n_open == 0)
+		(void)sd_event_exit(s->all->event, 0);
+}
+
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct starting *s = userdata;
@@ -39,17 +55,36 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 	if (!background_read(&s->background, &s->job->err))
 		return 0;
 	s->source = sd_event_source_disable_unref(s->source);
-	s->job->rc = s->background.rc;
-	if (s->job->rc == -EPIPE)
-		(void)error_wrap(&s->job->err, s->job->rc, "%s '%s'",
+	if (s->background.rc == -EPIPE)
+		(void)error_wrap(&s->job->err, s->background.rc, "%s '%s'",
 				 s->job->kind == PATHS_VM ? "vm" : "network", s->job->name);
-	s->job->ours = s->job->rc == 0;
 	/* One that has failed is gone when this is told. */
-	if (s->job->rc < 0)
+	if (s->background.rc < 0)
 		(void)child_wait(&s->background.child, EXIT_MS, NULL, NULL);
-	if (--s->all->n_open == 0)
-		(void)sd_event_exit(s->all->event, 0);
+	finish(s, s->background.rc);
 	return 0;
+}
+
+static void on_closed(const struct error *err, void *arg)
+{
+	struct starting *s = arg;
+
+	if (s->done)
+		return;
+	s->job->err = *err;
+	finish(s, error_wrap(&s->job->err, -err->code, "vm '%s'", s->job->name));
+}
+
+static void on_begun(json_t *result, const char *class, const struct error *err, void *arg)
+{
+	struct starting *s = arg;
+
+	(void)result;
+	(void)class;
+	if (err)
+		on_closed(err, s);
+	else if (!s->done)
+		finish(s, 0);
 }
 
 static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *info,
@@ -60,9 +95,17 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 	(void)source;
 	(void)info;
 	all->interrupted = true;
-	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].source && !all->v[i].job->adopts)
-			(void)child_signal(&all->v[i].background.child, SIGTERM, NULL);
+	for (size_t i = 0; i < all->n; i++) {
+		struct starting *s = &all->v[i];
+
+		if (s->done || s->job->adopts)
+			continue;
+		if (s->client)
+			(void)qmp_client_call(s->client, "hv-kill", NULL, NULL, 0, 0, NULL, NULL,
+					      NULL);
+		else
+			(void)child_signal(&s->background.child, SIGTERM, NULL);
+	}
 	return 0;
 }
 
@@ -74,7 +117,7 @@ static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].source)
+		if (!all->v[i].done)
 			strbuf_addf(&names, " %s", all->v[i].job->name);
 	if (names.data)
 		progress_show(&all->progress, "waiting for%s to start", names.data);
@@ -105,6 +148,7 @@ static void unwatch(struct start_all *all)
 	progress_end(&all->progress);
 	for (size_t i = 0; i < all->n; i++) {
 		sd_event_source_disable_unref(all->v[i].source);
+		qmp_client_free(all->v[i].client);
 		background_free(&all->v[i].background);
 	}
 	sd_event_unref(all->event);
@@ -112,17 +156,44 @@ static void unwatch(struct start_all *all)
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
+/* A spare is told to begin; its answer is that its guest runs. */
+static int begin_spare(struct cli *cli, struct starting *s)
+{
+	const struct qmp_handlers handlers = {.closed = on_closed, .arg = s};
+	struct start_job *job = s->job;
+	int fd, rc;
+
+	rc = rundir_connect(&cli->paths, PATHS_VM, job->name, NAME_QMP, &fd, &job->err);
+	if (rc == 0)
+		rc = qmp_client_new(s->all->event, fd, &handlers, &s->client, &job->err);
+	if (rc == 0)
+		rc = qmp_client_call(s->client, "hv-begin", NULL, NULL, 0, BEGIN_MS, on_begun, s,
+				     &job->err);
+	if (rc == 0)
+		s->all->n_open++;
+	else
+		s->done = true;
+	return error_wrap_if(&job->err, rc, "vm '%s'", job->name);
+}
+
 static int begin(struct cli *cli, struct start_all *all, struct start_job *job)
 {
 	struct starting *s = &all->v[all->n];
+	const char *option = job->keep ? "--keep" : job->spare ? "--spare" : NULL;
 	int rc;
 
-	rc = background_start(&cli->paths, job->kind, job->name, job->keep, &s->background,
-			      &job->err);
+	*s = (struct starting){
+		.job = job,
+		.background = {.child = CHILD_INIT, .ready_fd = -1},
+		.all = all,
+	};
+	if (job->begins) {
+		all->n++;
+		return begin_spare(cli, s);
+	}
+	rc = background_start(&cli->paths, job->kind, job->name, option, &s->background, &job->err);
 	if (rc < 0)
 		return rc;
-	s->job = job;
-	s->all = all;
 	all->n++;
 	rc = sd_event_add_io(all->event, &s->source, s->background.ready_fd, EPOLLIN, on_ready, s);
 	if (rc < 0)

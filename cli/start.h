@@ -10,6 +10,8 @@ struct start_job {
 	const char *name; /* borrowed */
 	bool keep; /* of a network: stays without users */
 	bool skip; /* not to be started after all; rc and err say why */
+	bool spare; /* of a VM: it is to wait as one */
+	bool begins; /* it waits as one, and is told to begin */
 	bool adopts; /* what it supervises runs already, and outlives an interrupt */
 	/* What became of it. */
 	bool ours; /* this call started it, and it is up */

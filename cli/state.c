@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/progress.h"
+#include "cli/spares.h"
 #include "vmm/host.h"
 #include "vmm/layers.h"
 #include "vmm/prepare.h"
@@ -184,6 +185,8 @@ static int rm(struct cli *cli)
 			rc = prepared_remove(&cli->paths, cli->names[i], &cli->err);
 		if (rc == 0) {
 			(void)printf("state '%s' is removed\n", cli->names[i]);
+			/* They would hold its memory, and begin no more. */
+			cli_spares_end_of(cli, cli->names[i]);
 			rc = drop_layers(cli, &p);
 		}
 		prepared_close(&p);

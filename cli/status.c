@@ -44,7 +44,9 @@ static void print_state(json_t *status)
 	if (reason)
 		say(" (%s)", reason);
 	if (json_is_integer(json_object_get(status, "pid")))
-		say(", up %s, QEMU is process %lld", uptime,
+		say("%s%s, QEMU is process %lld",
+		    json_is_integer(json_object_get(status, "started")) ? ", up " : "",
+		    json_is_integer(json_object_get(status, "started")) ? uptime : "",
 		    (long long)json_integer_value(json_object_get(status, "pid")));
 	if (json_is_object(json_object_get(status, "saved")))
 		say(", saved (hv up resumes it)");

@@ -11,6 +11,7 @@
 #include "cli/common.h"
 #include "cli/image.h"
 #include "cli/plan.h"
+#include "cli/spares.h"
 #include "cli/start.h"
 #include "cli/wait.h"
 #include "vmm/adopt.h"
@@ -49,6 +50,7 @@ struct up {
 	enum vm_state *found; /* of each, before anything was done */
 	bool *orphan; /* of each: QEMU runs without a supervisor */
 	bool *saved; /* of each: it was suspended to disk */
+	bool *spare; /* of each: it waits, and has to begin only */
 	bool *unclean; /* of each to start: its last supervisor did not end in order */
 	const struct spec_network **nets;
 	struct start_job *jobs; /* first of the networks, then of the VMs */
@@ -58,9 +60,28 @@ struct up {
 	bool probed, told_slow;
 };
 
-static bool needs_start(const struct up *u, size_t i)
+/* From nothing, or from what another supervisor left. */
+static bool needs_making(const struct up *u, size_t i)
 {
 	return u->orphan[i] || u->found[i] == VM_STATE_STOPPED || u->found[i] == VM_STATE_CRASHED;
+}
+
+static bool needs_start(const struct up *u, size_t i)
+{
+	return u->spare[i] || needs_making(u, i);
+}
+
+/* A spare of what the configuration said, or of a state that was, is none any more. */
+static int look_at_spare(struct up *u, size_t i, json_t *status)
+{
+	int rc;
+
+	u->spare[i] = cli_spare_fits(u->cli, u->vms[i], status);
+	if (u->spare[i])
+		return 0;
+	rc = cli_spare_end(u->cli, u->vms[i]->name);
+	u->found[i] = VM_STATE_STOPPED;
+	return rc;
 }
 
 static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
@@ -79,6 +100,13 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 		return error_wrap(&u->cli->err, rc, "vm '%s'", vm->name);
 	u->found[i] = vm_state_parse(cli_text(status, "state"));
 	supervised = !json_is_null(json_object_get(status, "supervisor"));
+	u->spare[i] = false;
+	if (supervised && cli_spare_waits(status)) {
+		rc = look_at_spare(u, i, status);
+		supervised = u->spare[i];
+		if (rc < 0)
+			return rc;
+	}
 	u->saved[i] = json_is_object(json_object_get(status, "saved"));
 	/* One that shuts down is started when it has. */
 	if (u->found[i] == VM_STATE_STOPPING && supervised) {
@@ -90,7 +118,7 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 	}
 	u->orphan[i] =
 		u->found[i] != VM_STATE_STOPPED && u->found[i] != VM_STATE_CRASHED && !supervised;
-	if (needs_start(u, i))
+	if (needs_making(u, i))
 		rc = rundir_look(paths, PATHS_VM, vm->name, &run, &u->cli->err);
 	u->unclean[i] = run == RUNDIR_LEFT;
 	return error_wrap_if(&u->cli->err, rc, "vm '%s'", vm->name);
@@ -100,7 +128,7 @@ static int look_at(struct up *u, size_t i, uint64_t deadline_usec)
 static void discard_states(struct up *u)
 {
 	for (size_t i = 0; u->cli->values[OPT_DISCARD_STATE] && i < u->n_vms; i++)
-		if (needs_start(u, i) && !u->orphan[i] &&
+		if (needs_making(u, i) && !u->orphan[i] &&
 		    suspend_discard(&u->cli->paths, u->vms[i]->name))
 			u->saved[i] = false;
 }
@@ -149,7 +177,7 @@ static int inspect(struct up *u)
 
 		/* What is left of it looks like somebody else's; its supervisor
 		 * sweeps first, and looks again. */
-		if (!needs_start(u, i) || u->unclean[i])
+		if (!needs_making(u, i) || u->unclean[i])
 			continue;
 		rc = inspect_one(u, u->vms[i], &err);
 		/* What is in its way is itself, where somebody else starts it just now. */
@@ -220,6 +248,7 @@ static int make_jobs(struct up *u)
 					(struct start_job){.kind = PATHS_VM,
 							   .name = u->vms[i]->name,
 							   .adopts = u->orphan[i],
+							   .begins = u->spare[i],
 							   .rc = -ECANCELED};
 				left--;
 			}
@@ -254,9 +283,14 @@ static void await_others(struct up *u, size_t first, size_t n, uint64_t deadline
 	}
 }
 
-/* A network that nobody uses any more may go just when we come. */
+/* A network that nobody uses any more may go just when we come, and so may a spare. */
 static bool is_worth_another_try(const struct start_job *job)
 {
+	if (job->begins)
+		return job->rc < 0;
+	/* What somebody else started just now was one. */
+	if (job->rc == -EAGAIN)
+		return true;
 	return job->rc == (job->kind == PATHS_VM ? -ENETDOWN : -ECONNRESET);
 }
 
@@ -399,6 +433,16 @@ static int settle_layers(struct up *u)
 	return failed;
 }
 
+/* Spares were looked at when they were made. */
+static bool has_to_make(const struct up *u)
+{
+	size_t n = u->n_net_jobs;
+
+	for (size_t i = 0; i < u->n_vms; i++)
+		n += needs_making(u, i);
+	return n > 0;
+}
+
 /* One try. -EAGAIN: another one is worth it. */
 static int try_start(struct up *u, uint64_t deadline_usec)
 {
@@ -412,14 +456,14 @@ static int try_start(struct up *u, uint64_t deadline_usec)
 		discard_states(u);
 	if (rc == 0)
 		rc = make_jobs(u);
-	if (rc == 0 && u->n_vm_jobs + u->n_net_jobs) {
+	if (rc == 0 && has_to_make(u)) {
 		if (!u->probed)
 			host_probe(&u->host);
 		u->probed = true;
 		rc = inspect(u);
 	}
 	for (size_t i = 0; rc == 0 && i < u->n_vms; i++)
-		if (needs_start(u, i))
+		if (needs_making(u, i))
 			rc = cli_fetch_images_of(u->cli, u->vms[i]);
 	if (rc)
 		return rc;
@@ -454,6 +498,7 @@ static int bring_up(struct up *u, const struct wait_condition *condition, uint64
 		return rc;
 	tell_success(u);
 	waited = wait_all(u, condition, deadline_usec);
+	cli_spares_fill(u->cli, u->vms, u->n_vms);
 	return rc ? rc : waited;
 }
 
@@ -484,10 +529,11 @@ static int run(struct cli *cli)
 	u.found = calloc(u.n_vms + 1, sizeof(*u.found));
 	u.orphan = calloc(u.n_vms + 1, sizeof(*u.orphan));
 	u.saved = calloc(u.n_vms + 1, sizeof(*u.saved));
+	u.spare = calloc(u.n_vms + 1, sizeof(*u.spare));
 	u.unclean = calloc(u.n_vms + 1, sizeof(*u.unclean));
 	u.started = calloc(u.n_vms + 1, sizeof(*u.started));
 	u.taken = calloc(u.n_vms + 1, sizeof(*u.taken));
-	rc = u.found && u.orphan && u.saved && u.unclean && u.started && u.taken
+	rc = u.found && u.orphan && u.saved && u.spare && u.unclean && u.started && u.taken
 		     ? bring_up(&u, &condition, clock_now_usec() + seconds * 1000000)
 		     : error_oom(&cli->err);
 	if (rc > 0)
@@ -496,6 +542,7 @@ static int run(struct cli *cli)
 	free(u.found);
 	free(u.orphan);
 	free(u.saved);
+	free(u.spare);
 	free(u.unclean);
 	free(u.started);
 	free(u.taken);

@@ -197,7 +197,10 @@ static int look_at_vm(struct waiting *w, struct error *err)
 				 why ? ": " : "", why ? why : "");
 	}
 	w->seen = true;
-	if (state == VM_STATE_STARTING)
+	/* Who waits for its start has to begin it. */
+	if (state == VM_STATE_SPARE && w->condition->what == WAIT_RUNNING)
+		return error_set(err, EAGAIN, "it waits as a spare");
+	if (state == VM_STATE_STARTING || state == VM_STATE_SPARE)
 		return 0;
 	switch (w->condition->what) {
 	case WAIT_AGENT:

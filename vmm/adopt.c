@@ -149,7 +149,7 @@ static bool can_be_adopted(json_t *status, const struct child *qemu, const struc
 	bool has_tpm = json_is_object(json_object_get(status, "swtpm"));
 
 	return qemu->pidfd >= 0 && state_of(status) != VM_STATE_STARTING &&
-	       !child_is_ending(qemu) &&
+	       state_of(status) != VM_STATE_SPARE && !child_is_ending(qemu) &&
 	       (!has_tpm || (swtpm->pidfd >= 0 && !child_is_ending(swtpm)));
 }
 

@@ -33,7 +33,7 @@ static int open_log(const struct paths *paths, enum paths_kind kind, const char 
 }
 
 static void build_command(const struct paths *paths, enum paths_kind kind, const char *name,
-			  bool keep, struct strv *argv, struct strv *env)
+			  const char *option, struct strv *argv, struct strv *env)
 {
 	strv_add(argv, "hv");
 	strv_add(argv, "-c");
@@ -41,8 +41,8 @@ static void build_command(const struct paths *paths, enum paths_kind kind, const
 	if (kind == PATHS_NET)
 		strv_add(argv, "net");
 	strv_add(argv, "run");
-	if (keep)
-		strv_add(argv, "--keep");
+	if (option)
+		strv_add(argv, option);
 	strv_addf(argv, "--ready-fd=%d", BACKGROUND_READY_FD);
 	strv_add(argv, "--");
 	strv_add(argv, name);
@@ -54,8 +54,8 @@ static void build_command(const struct paths *paths, enum paths_kind kind, const
 	strv_add(env, "LC_ALL=C.UTF-8");
 }
 
-int background_start(const struct paths *paths, enum paths_kind kind, const char *name, bool keep,
-		     struct background *ret_background, struct error *err)
+int background_start(const struct paths *paths, enum paths_kind kind, const char *name,
+		     const char *option, struct background *ret_background, struct error *err)
 {
 	cleanup_close int log_fd = -1, ready_read = -1, ready_write = -1, cwd = -1;
 	cleanup_strv struct strv argv = {0}, env = {0};
@@ -64,7 +64,7 @@ int background_start(const struct paths *paths, enum paths_kind kind, const char
 	struct child child;
 	int fds[2], rc;
 
-	build_command(paths, kind, name, keep, &argv, &env);
+	build_command(paths, kind, name, option, &argv, &env);
 	if (argv.failed || env.failed)
 		return error_oom(err);
 	if (pipe2(fds, O_CLOEXEC) < 0)

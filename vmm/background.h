@@ -29,9 +29,9 @@ struct background {
 	int rc;
 };
 
-/* keep: of a network, `hv net run --keep`; a unit has to be told afterwards. */
-int background_start(const struct paths *paths, enum paths_kind kind, const char *name, bool keep,
-		     struct background *ret_background, struct error *err);
+/* option: of its program's, as "--keep", or NULL; a unit has none. */
+int background_start(const struct paths *paths, enum paths_kind kind, const char *name,
+		     const char *option, struct background *ret_background, struct error *err);
 
 /* Reads what was told. True when it is done: b->rc, and err where that is
  * negative. -EALREADY: another supervisor serves it. */

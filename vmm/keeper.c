@@ -13,7 +13,7 @@
  *
  * A supervisor that dies is replaced at once and the guest never notices. When the
  * keeper dies, the supervisor ends itself, the guest runs on, and the next keeper
- * takes over.
+ * takes over. A spare, whose guest has not run, ends in both cases.
  */
 #include "vmm/keeper_private.h"
 
@@ -60,6 +60,11 @@ json_t *keeper_describe(struct keeper *k)
 	if (status && k->failure.code)
 		(void)json_object_set_new(status, "error",
 					  json_string(k->failure.text) ?: json_null());
+	if (status && k->spare)
+		(void)json_object_set_new(status, "spare",
+					  json_pack("{s:s? s:I s:s}", "state", k->res.prepared.name,
+						    "memory", (json_int_t)k->memory_inode, "sum",
+						    k->options->vm->sum));
 	return status;
 }
 
@@ -109,12 +114,19 @@ void keeper_save_pins(struct keeper *k)
 			  err.text);
 }
 
+void keeper_tell_ready(struct keeper *k, const struct error *err)
+{
+	if (!k->told)
+		ready_tell(k->options->ready_fd, err);
+	k->told = true;
+}
+
 void keeper_ready(struct keeper *k)
 {
 	struct vm_pins *pins = &k->res.pins;
-	bool first = !k->ready;
 
 	k->ready = k->running_once = true;
+	k->spare = false;
 	if (k->state == VM_STATE_STARTING) {
 		k->state = VM_STATE_RUNNING;
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(k->state));
@@ -124,8 +136,7 @@ void keeper_ready(struct keeper *k)
 	k->taken = false;
 	keeper_write_status(k);
 	fault_point("the guest runs");
-	if (first)
-		ready_tell(k->options->ready_fd, NULL);
+	keeper_tell_ready(k, NULL);
 	(void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=running", (int)getpid());
 	/* From here on the guest knows its hardware. */
 	if (!pins->cpu)
@@ -343,6 +354,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 		.supervisor_net_ns = -1,
 		.net_ns = {-1, -1},
 		.channel = -1,
+		.spare = options->spare,
 	};
 	privilege_narrow(PATHS_VM);
 	signals_block();
@@ -352,8 +364,7 @@ int keeper_run(const struct keeper_options *options, struct error *err)
 	if (rc == 0)
 		rc = keep(k, err);
 	rc = error_wrap_if(err, rc, "vm '%s'", options->vm->name);
-	if (!k->ready)
-		ready_tell(options->ready_fd, err);
+	keeper_tell_ready(k, err);
 	host_free(&k->host);
 	free(k);
 	return rc;

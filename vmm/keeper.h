@@ -22,6 +22,10 @@ struct keeper_options {
 	/* Whether the system calls of QEMU and swtpm are counted rather than held to
 	 * their profiles; the counts go to NAME_SYSCALLS in its state folder at the end. */
 	enum jail_watch watch;
+	/* It is to be a spare: when it has taken in the state that it begins with, it tells that it
+	 * is ready and waits for hv-begin. As long as its guest has not run it ends with its
+	 * supervisor, and that one with it. */
+	bool spare;
 };
 
 /* What keeper_run() returns where the program is to be started anew in its place:

@@ -79,6 +79,14 @@ static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)child_wait(&k->supervisor, -1, &status, NULL);
 	lose(k);
 	child_describe_status(how, sizeof(how), status);
+	/* There is no guest to save, and another spare is soon made. */
+	if (k->spare) {
+		struct error err = ERROR_INIT;
+
+		(void)error_set(&err, ECONNRESET, "its supervisor %s while it was a spare", how);
+		keeper_fail(k, &err);
+		return 0;
+	}
 	log_warning("vm '%s': its supervisor %s; a new one is started, the guest runs on",
 		    k->options->vm->name, how);
 	respawn(k);
@@ -256,6 +264,7 @@ static int spawn(struct keeper *k, const struct endowment *e, struct error *err)
 		.resumes = k->res.resumes,
 		.links_up = k->res.pins.next_links_up,
 		.waits = k->res.loading,
+		.spare = k->spare,
 		.wants_machine = !k->res.pins.machine && !k->options->vm->machine,
 		.group = k->run.group,
 		.log_bytes = console_log_size(k->res.state_dirfd),

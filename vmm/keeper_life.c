@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum {
@@ -164,6 +165,19 @@ static bool has_vanished(struct keeper *k)
 	return true;
 }
 
+/* What a spare waits with, so that whoever wants it sees whether that is still so. */
+static int look_at_state(struct keeper *k, struct error *err)
+{
+	struct stat st;
+
+	if (!k->res.prepared.name)
+		return error_set(err, EINVAL, "it is no spare, for it begins with no state");
+	if (fstat(k->res.memory_fd, &st) < 0)
+		return error_errno(err, errno, "look at its state");
+	k->memory_inode = st.st_ino;
+	return 0;
+}
+
 /* From nothing, or from what another keeper left, to a QEMU that runs. */
 int keeper_begin(struct keeper *k, struct error *err)
 {
@@ -177,6 +191,7 @@ int keeper_begin(struct keeper *k, struct error *err)
 	if (rc < 0)
 		return rc;
 	k->adopted = k->running_once = k->sealed = rc > 0;
+	k->spare = k->spare && !k->adopted;
 	rc = listen_tcp(k, err);
 	if (rc < 0)
 		return rc;
@@ -194,6 +209,8 @@ int keeper_begin(struct keeper *k, struct error *err)
 		keeper_write_status(k);
 		fault_point("status written");
 		rc = resources_start(&k->res, err);
+		if (rc == 0 && k->spare)
+			rc = look_at_state(k, err);
 		keeper_write_status(k);
 		fault_point("processes written down");
 	}
@@ -260,7 +277,7 @@ void keeper_finish(struct keeper *k)
 	fault_point("qemu gone");
 	end_swtpm(k);
 	fault_point("swtpm gone");
-	if (!k->failure.code && !k->running_once)
+	if (!k->failure.code && !k->running_once && !k->spare)
 		(void)error_set(&k->failure, ECANCELED, "stopped before its guest ran");
 	remember_end(k);
 	if (k->taken)

@@ -39,7 +39,10 @@ struct keeper {
 
 	bool adopted; /* QEMU is not a child of ours */
 	bool running_once; /* the guest has run: no roll-back any more */
-	bool ready; /* whoever started us was told */
+	bool ready; /* its guest has run in one of its lives */
+	bool told; /* whoever started us was told that it is ready */
+	bool spare; /* it waits, or begins; its guest has not run */
+	uint64_t memory_inode; /* of the state that a spare waits with; 0: not known yet */
 	bool killed; /* somebody wants it ended at once */
 	bool stopping; /* we were asked to stop */
 	bool reload; /* start anew, the guest runs on */
@@ -72,6 +75,7 @@ void keeper_write_status(struct keeper *k);
 void keeper_kill(struct keeper *k); /* the machine, at once; the rest follows by events */
 void keeper_fail(struct keeper *k, const struct error *why); /* crashed: kill */
 void keeper_ready(struct keeper *k); /* the guest runs */
+void keeper_tell_ready(struct keeper *k, const struct error *err); /* who started us; once */
 void keeper_reload(struct keeper *k); /* the program starts anew, the guest runs on */
 void keeper_over(struct keeper *k); /* leaves the loop: nothing more is to be heard */
 json_t *keeper_describe(struct keeper *k); /* the status object */

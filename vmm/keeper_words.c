@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 void keeper_tell(struct keeper *k, struct vm_message m, const char *text, int fd)
 {
@@ -40,6 +41,11 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 	if (!k->sealed && (state == VM_STATE_RUNNING || state == VM_STATE_PAUSED))
 		return error_set(err, EPROTO, "it says '%s' of a machine that is not sealed",
 				 vm_state_name(state));
+	if (state == VM_STATE_SPARE && (!k->sealed || !k->spare || k->running_once))
+		return error_set(err, EPROTO, "it says 'spare' of a machine that is none");
+	/* From here on it is up, as people see it. */
+	if (k->state == VM_STATE_SPARE && state == VM_STATE_STARTING)
+		k->started = (uint64_t)time(NULL);
 	if (state != k->state) {
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(state));
 		(void)sd_notifyf(0, "STATUS=%s", vm_state_name(state));
@@ -51,6 +57,8 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 	k->reason = m->reason;
 	k->agent_open = m->agent_open;
 	keeper_write_status(k);
+	if (state == VM_STATE_SPARE)
+		keeper_tell_ready(k, NULL);
 	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_NOTED}, NULL, -1);
 	return 0;
 }

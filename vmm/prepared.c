@@ -81,6 +81,20 @@ bool prepared_exists(const struct paths *paths, const char *name)
 	       is_whole(store, name);
 }
 
+uint64_t prepared_inode(const struct paths *paths, const char *name)
+{
+	cleanup_close int store = -1, dirfd = -1;
+	struct stat st;
+
+	if (!str_is_name(name) || prepared_open_store(paths, false, &store, NULL) < 0 ||
+	    !is_whole(store, name))
+		return 0;
+	dirfd = open_folder(store, name);
+	return dirfd >= 0 && fstatat(dirfd, PREPARED_MEMORY, &st, AT_SYMLINK_NOFOLLOW) == 0
+		       ? st.st_ino
+		       : 0;
+}
+
 static int not_there(int store, const char *name, struct error *err)
 {
 	cleanup_strbuf struct strbuf those = {0};

@@ -52,6 +52,10 @@ int prepared_open_store(const struct paths *paths, bool make, int *ret_dirfd, st
 /* Whether there is one of that name. */
 bool prepared_exists(const struct paths *paths, const char *name);
 
+/* What tells a state from another one of its name, as long as somebody has its memory open; 0:
+ * there is none. */
+uint64_t prepared_inode(const struct paths *paths, const char *name);
+
 /* -ENOENT names those that there are. */
 int prepared_open(const struct paths *paths, const char *name, struct prepared *ret_prepared,
 		  struct error *err);

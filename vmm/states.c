@@ -10,13 +10,14 @@ static const char *const state_names[] = {
 	[VM_STATE_STOPPED] = "stopped",   [VM_STATE_STARTING] = "starting",
 	[VM_STATE_RUNNING] = "running",   [VM_STATE_PAUSED] = "paused",
 	[VM_STATE_STOPPING] = "stopping", [VM_STATE_CRASHED] = "crashed",
+	[VM_STATE_SPARE] = "spare",
 };
 static_assert(ARRAY_SIZE(state_names) == VM_STATE_COUNT, "a name for each state");
 
 static const char *const event_names[] = {
 	[VM_EVENT_START] = "start", [VM_EVENT_RUNS] = "runs",       [VM_EVENT_STANDS] = "stands",
 	[VM_EVENT_ASKED] = "asked", [VM_EVENT_REFUSED] = "refused", [VM_EVENT_ENDS] = "ends",
-	[VM_EVENT_GONE] = "gone",   [VM_EVENT_FAILED] = "failed",
+	[VM_EVENT_GONE] = "gone",   [VM_EVENT_FAILED] = "failed",   [VM_EVENT_WAITS] = "waits",
 };
 static_assert(ARRAY_SIZE(event_names) == VM_EVENT_COUNT, "a name for each event");
 
@@ -35,8 +36,17 @@ static const unsigned char table[VM_STATE_COUNT][VM_EVENT_COUNT] = {
 		{
 			[VM_EVENT_START] = TO(STARTING),
 		},
+	[VM_STATE_SPARE] =
+		{
+			[VM_EVENT_START] = TO(STARTING),
+			[VM_EVENT_ASKED] = TO(STOPPING),
+			[VM_EVENT_ENDS] = TO(STOPPING),
+			[VM_EVENT_GONE] = TO(STOPPED),
+			[VM_EVENT_FAILED] = TO(CRASHED),
+		},
 	[VM_STATE_STARTING] =
 		{
+			[VM_EVENT_WAITS] = TO(SPARE),
 			[VM_EVENT_RUNS] = TO(RUNNING),
 			[VM_EVENT_STANDS] = TO(PAUSED),
 			[VM_EVENT_ASKED] = TO(STOPPING),

@@ -15,11 +15,13 @@ enum vm_state {
 	VM_STATE_PAUSED, /* vCPUs stand still: asked for, or a disk is full */
 	VM_STATE_STOPPING, /* the guest was asked to shut down, or QEMU is ending */
 	VM_STATE_CRASHED, /* as stopped, but not in order */
+	VM_STATE_SPARE, /* all is done but that its guest runs, which has not begun */
 	VM_STATE_COUNT
 };
 
 enum vm_event {
 	VM_EVENT_START, /* somebody wants it up */
+	VM_EVENT_WAITS, /* a spare has come as far as it may */
 	VM_EVENT_RUNS, /* vCPUs run: QMP's RESUME, or the answer to `cont` */
 	VM_EVENT_STANDS, /* QMP's STOP */
 	VM_EVENT_ASKED, /* orderly shutdown or kill was asked for */

@@ -11,7 +11,7 @@
  * before is read to its end first; then the keeper hears how it ended, cleans up, and
  * says that all is gone. Clients who waited for that are answered, and the supervisor
  * ends. It also ends, without a word to anybody, when the keeper has gone: the guest
- * runs on, and the next keeper brings a supervisor of its own.
+ * runs on, and the next keeper brings a supervisor of its own. A spare's QEMU it ends first.
  */
 #include "vmm/supervisor_private.h"
 
@@ -50,6 +50,8 @@ json_t *supervisor_status(struct supervisor *s)
 	(void)json_object_set_new(status, "state", json_string(vm_state_name(s->state)));
 	(void)json_object_set_new(status, "reason", reason ? json_string(reason) : json_null());
 	(void)json_object_set_new(status, "agent", json_boolean(s->agent_open));
+	if (s->running_once)
+		(void)json_object_set_new(status, "spare", json_null());
 	return status;
 }
 
@@ -224,15 +226,17 @@ static void (*const words[SUPERVISOR_WORD_COUNT])(struct supervisor *s, const st
 };
 
 /* Receives one message; false where there is none now. */
-static bool receive(struct vm_message *ret_m, int *ret_fd)
+static bool receive(struct supervisor *s, struct vm_message *ret_m, int *ret_fd)
 {
 	int rc = channel_receive(SUPERVISOR_FD_CHANNEL, ret_m, sizeof(*ret_m), ret_fd, NULL);
 
 	if (rc == -EAGAIN)
 		return false;
 	/* Not even last words: who waits is told nothing that is not so. */
-	if (rc <= 0 || ret_m->word >= SUPERVISOR_WORD_COUNT)
-		_exit(1);
+	if (rc <= 0 || ret_m->word >= SUPERVISOR_WORD_COUNT) {
+		supervisor_spare_orphaned(s);
+		return false;
+	}
 	return true;
 }
 
@@ -245,7 +249,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
 	(void)source;
 	(void)fd;
 	(void)revents;
-	if (receive(&m, &passed))
+	if (receive(s, &m, &passed))
 		words[m.word](s, &m, passed);
 	return 0;
 }
@@ -269,10 +273,10 @@ static void await_noted(struct supervisor *s)
 {
 	struct pollfd p = {.fd = SUPERVISOR_FD_CHANNEL, .events = POLLIN};
 
-	while (s->n_stash < STASH_MAX && poll(&p, 1, NOTED_MS) > 0) {
+	while (!s->orphaned && s->n_stash < STASH_MAX && poll(&p, 1, NOTED_MS) > 0) {
 		struct vm_message *m = &s->stash[s->n_stash];
 
-		if (!receive(m, &s->stash_fds[s->n_stash]))
+		if (!receive(s, m, &s->stash_fds[s->n_stash]))
 			continue;
 		if (m->word == SUPERVISOR_NOTED)
 			break;
@@ -414,6 +418,8 @@ int supervisor_main(void *arg)
 	/* Calls that were under way are over now. */
 	screen_free(s.screen);
 	supervisor_agent_free(s.agent);
+	supervisor_spare_answer(&s, *s.failure.text ? s.failure.text
+						    : "it was ended before its guest ran");
 	supervisor_stop_answer(&s, NULL);
 	control_server_free(s.control);
 	return 0;

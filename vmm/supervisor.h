@@ -43,6 +43,8 @@ struct supervisor_start {
 	bool resumes; /* that state is its own, and the keeper makes it void */
 	bool links_up; /* it is another's, and the guest has its links all the same */
 	bool waits; /* its guest does not run before somebody has loaded a snapshot */
+	bool spare; /* it waits until somebody says hv-begin, and does not outlive its keeper before
+		     */
 	bool wants_machine; /* the machine type that QEMU chooses is to be told */
 	gid_t group; /* whose members may act, as root may (vmm/peer.h) */
 	uint64_t log_bytes; /* what the console's log holds */

@@ -55,8 +55,8 @@ static void cmd_shutdown(struct supervisor *s, struct control_call *call, json_t
 			     "it is still starting (hv kill ends it at once)");
 		return;
 	}
-	/* Nothing runs; that it comes back is what has to end. */
-	if (s->state == VM_STATE_CRASHED) {
+	/* Nothing runs; that it comes back, or may begin, is what has to end. */
+	if (s->state == VM_STATE_CRASHED || s->state == VM_STATE_SPARE) {
 		cmd_kill(s, call, NULL);
 		return;
 	}
@@ -79,6 +79,12 @@ static void cmd_copy(struct supervisor *s, struct control_call *call, json_t *ar
 {
 	(void)args;
 	supervisor_copy_command(s, call);
+}
+
+static void cmd_begin(struct supervisor *s, struct control_call *call, json_t *args)
+{
+	(void)args;
+	supervisor_spare_command(s, call);
 }
 
 static const struct command_argument shutdown_arguments[] = {
@@ -104,6 +110,7 @@ static const struct {
 	{{"hv-kill"}, cmd_kill},
 	{{"hv-reload"}, cmd_reload},
 	{{"hv-copy"}, cmd_copy},
+	{{"hv-begin"}, cmd_begin},
 	{{"hv-agent", agent_arguments, .returns_value = true}, supervisor_agent_command},
 };
 

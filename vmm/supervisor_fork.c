@@ -43,9 +43,17 @@ static void set_links(struct supervisor *s, bool up)
 
 void supervisor_fork_arrived(struct supervisor *s)
 {
-	s->fork.is_untold = true;
 	if (!s->start->links_up)
 		set_links(s, false);
+	if (supervisor_spare_waits(s))
+		supervisor_event(s, VM_EVENT_WAITS);
+	else
+		supervisor_fork_run(s);
+}
+
+void supervisor_fork_run(struct supervisor *s)
+{
+	s->fork.is_untold = true;
 	supervisor_run(s);
 	/* Of a port that the guest opened in its other life there is no event. */
 	if (s->vm->agent)

@@ -103,6 +103,8 @@ void supervisor_forward(struct supervisor *s, struct control_call *call, const c
 
 	if (!s->qmp)
 		reason = "QEMU's monitor is not connected";
+	else if (s->state == VM_STATE_SPARE)
+		reason = "it is a spare, whose guest has not begun (hv up begins it)";
 	else if (what.oob && !qmp_client_has_oob(s->qmp))
 		reason = "QEMU's monitor takes nothing out of band";
 	if (reason) {

@@ -197,6 +197,7 @@ static void on_running(json_t *result, const char *class, const struct error *er
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 	if (s->state == VM_STATE_STARTING)
 		supervisor_event(s, VM_EVENT_RUNS);
+	supervisor_spare_answer(s, NULL);
 }
 
 /* Whoever loads a snapshot into it lets it run afterwards. */

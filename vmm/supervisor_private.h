@@ -4,7 +4,8 @@
  * the keeper says), supervisor_monitor.c (QEMU's side), supervisor_commands.c (the
  * clients' side), supervisor_forward.c (from the one to the other), supervisor_stop.c
  * (orderly shutdown), supervisor_agent.c (the guest's agent), supervisor_fork.c (a guest that
- * goes on from another's state), supervisor_copy.c (a state that is copied).
+ * goes on from another's state), supervisor_spare.c (one that waits with that),
+ * supervisor_copy.c (a state that is copied).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
 #define HV_VMM_SUPERVISOR_PRIVATE_H
@@ -22,7 +23,7 @@
 
 #include <systemd/sd-event.h>
 
-enum { STOP_WAITERS_MAX = 64, STASH_MAX = 16 };
+enum { STOP_WAITERS_MAX = 64, BEGIN_WAITERS_MAX = 16, STASH_MAX = 16 };
 
 struct supervisor {
 	struct supervisor_start *start;
@@ -66,6 +67,12 @@ struct supervisor {
 	bool comes_in; /* what the guest goes on from is on its way */
 	bool resumed; /* QEMU has taken the state in */
 
+	/* A spare (supervisor_spare.c). */
+	bool begun; /* somebody wants its guest to run */
+	bool orphaned; /* its keeper has gone; it ends with its QEMU */
+	struct control_call *begin_waiters[BEGIN_WAITERS_MAX];
+	size_t n_begin_waiters;
+
 	/* The end. */
 	bool ends; /* QMP's SHUTDOWN was seen */
 	bool killed; /* a client asked for its end at once */
@@ -106,7 +113,16 @@ void supervisor_may_run(struct supervisor *s); /* what was saved is used up */
 
 /* supervisor_fork.c */
 void supervisor_fork_arrived(struct supervisor *s); /* the other guest's state is in */
+void supervisor_fork_run(struct supervisor *s); /* it goes on, and is told */
 void supervisor_fork_tell(struct supervisor *s); /* agent_open may have changed */
+
+/* supervisor_spare.c */
+bool supervisor_spare_waits(const struct supervisor *s); /* nobody wants it yet */
+void supervisor_spare_command(struct supervisor *s, struct control_call *call); /* hv-begin */
+void supervisor_spare_answer(struct supervisor *s, const char *failure); /* NULL: it runs */
+/* Its keeper has gone: ends this process, a spare's QEMU first. Returns where that takes a moment.
+ */
+void supervisor_spare_orphaned(struct supervisor *s);
 
 /* supervisor_copy.c */
 void supervisor_copy_command(struct supervisor *s, struct control_call *call); /* hv-copy */

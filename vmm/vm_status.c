@@ -67,14 +67,15 @@ static json_t *describe_cdroms(const struct spec_vm *vm)
 static json_t *describe(const struct spec_vm *vm, enum vm_state state, const struct resources *r)
 {
 	return json_pack("{s:s s:s s:s s:n s:n s:n s:n s:s? s:s? s:i s:I s:s s:b s:o s:o s:o s:b "
-			 "s:n s:n s:n s:n s:n s:n s:n s:n s:b}",
+			 "s:n s:n s:n s:n s:n s:n s:n s:n s:n s:b}",
 			 "name", vm->name, "state", vm_state_name(state), "uuid", vm->uuid, "pid",
 			 "reason", "started", "accel", "machine", r ? r->hw.machine : vm->machine,
 			 "cpu", r ? r->hw.cpu : vm->cpu, "cpus", (int)vm->cpus, "memory",
 			 (json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware),
 			 "tpm", vm->tpm, "nics", describe_nics(vm, r), "disks", describe_disks(vm),
 			 "cdroms", describe_cdroms(vm), "agent", 0, "qemu", "swtpm", "supervisor",
-			 "keeper", "jail_at_start", "vsock", "error", "saved", "template", 0);
+			 "keeper", "jail_at_start", "vsock", "error", "saved", "spare", "template",
+			 0);
 }
 
 json_t *vm_status_running(const struct vm_status_facts *f)
@@ -89,7 +90,7 @@ json_t *vm_status_running(const struct vm_status_facts *f)
 		(void)json_object_set_new(status, "pid", json_integer(r->qemu.pid));
 	if (f->reason)
 		(void)json_object_set_new(status, "reason", json_string(f->reason));
-	if (r->qemu.pidfd >= 0)
+	if (r->qemu.pidfd >= 0 && f->state != VM_STATE_SPARE)
 		(void)json_object_set_new(status, "started", json_integer((json_int_t)f->started));
 	(void)json_object_set_new(status, "accel", json_string(r->kvm ? "kvm" : "tcg"));
 	(void)json_object_set_new(status, "agent", json_boolean(f->agent_open));

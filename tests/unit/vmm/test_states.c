@@ -11,14 +11,15 @@
 #include "vmm/states.h"
 
 /* States in their order: what follows, or '-' where nothing may. The columns:
- * start runs stands asked refused ends gone failed; the letters: Stopped,
- * sTarting, Running, Paused, stoppinG, Crashed. */
+ * start waits runs stands asked refused ends gone failed; the letters: Stopped,
+ * sTarting, Running, Paused, stoppinG, Crashed, sparE. */
 static const char *const table[VM_STATE_COUNT] = {
-	[VM_STATE_STOPPED] = "TRP-----",  [VM_STATE_STARTING] = "-RPG-GSC",
-	[VM_STATE_RUNNING] = "-RPG-GSC",  [VM_STATE_PAUSED] = "-RPG-GSC",
-	[VM_STATE_STOPPING] = "-GGGRGSC", [VM_STATE_CRASHED] = "T-------",
+	[VM_STATE_STOPPED] = "T-RP-----",  [VM_STATE_STARTING] = "-ERPG-GSC",
+	[VM_STATE_RUNNING] = "--RPG-GSC",  [VM_STATE_PAUSED] = "--RPG-GSC",
+	[VM_STATE_STOPPING] = "--GGGRGSC", [VM_STATE_CRASHED] = "T--------",
+	[VM_STATE_SPARE] = "T---G-GSC",
 };
-static const char letters[] = "STRPGC";
+static const char letters[] = "STRPGCE";
 
 static void test_every_cell(void **state)
 {
@@ -64,7 +65,7 @@ static void test_no_state_is_a_trap(void **state)
 static void test_names(void **state)
 {
 	static const char *const names[VM_STATE_COUNT] = {
-		"stopped", "starting", "running", "paused", "stopping", "crashed",
+		"stopped", "starting", "running", "paused", "stopping", "crashed", "spare",
 	};
 	static const char *const others[] = {"", "Running", "runnin", "running ", "start"};
 

@@ -350,6 +350,38 @@ static void test_resumed(void **state)
 	assert_int_equal(faccessat(f->scratch->fd, "saved.used", F_OK, 0), -1);
 }
 
+/* A spare is one that was made so, is sealed, and has not run. */
+static void test_spare(void **state)
+{
+	struct fixture *f = *state;
+	struct vm_message m = plain(KEEPER_STATE);
+
+	m.number = VM_STATE_SPARE;
+	f->k.sealed = true;
+	refused(f, &m);
+	f->k.spare = true;
+	f->k.sealed = false;
+	refused(f, &m);
+	f->k.sealed = f->k.running_once = true;
+	refused(f, &m);
+	f->k.running_once = false;
+	assert_int_equal(hear(f, m), 0);
+	assert_int_equal(f->k.state, VM_STATE_SPARE);
+	assert_true(f->k.told && !f->k.ready);
+	/* It begins, and is none any more. */
+	m.number = VM_STATE_STARTING;
+	assert_int_equal(hear(f, m), 0);
+	assert_true(f->k.started > 0);
+	m.number = VM_STATE_RUNNING;
+	assert_int_equal(hear(f, m), 0);
+	assert_int_equal(hear(f, plain(KEEPER_RUNS)), 0);
+	assert_true(f->k.ready && !f->k.spare);
+	(void)told(f, &m);
+	m = plain(KEEPER_STATE);
+	m.number = VM_STATE_SPARE;
+	refused(f, &m);
+}
+
 /* Between two lives there is nothing to be said of a machine. */
 static void test_pause(void **state)
 {
@@ -489,7 +521,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(life),  test(members),     test(texts),   test(wrong_time),
 		test(pause), test(resumed),     test(kill),    test(noise),
-		test(sizes), test(descriptors), test(sending),
+		test(sizes), test(descriptors), test(sending), test(spare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
