@@ -44,7 +44,7 @@ static int hear_state(struct keeper *k, const struct vm_message *m, struct error
 	if (state == VM_STATE_SPARE && (!k->sealed || !k->spare || k->running_once))
 		return error_set(err, EPROTO, "it says 'spare' of a machine that is none");
 	/* From here on it is up, as people see it. */
-	if (k->state == VM_STATE_SPARE && state == VM_STATE_STARTING)
+	if (k->state == VM_STATE_SPARE && state == VM_STATE_RUNNING)
 		k->started = (uint64_t)time(NULL);
 	if (state != k->state) {
 		log_info("vm '%s': %s", k->options->vm->name, vm_state_name(state));

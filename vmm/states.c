@@ -38,7 +38,7 @@ static const unsigned char table[VM_STATE_COUNT][VM_EVENT_COUNT] = {
 		},
 	[VM_STATE_SPARE] =
 		{
-			[VM_EVENT_START] = TO(STARTING),
+			[VM_EVENT_RUNS] = TO(RUNNING),
 			[VM_EVENT_ASKED] = TO(STOPPING),
 			[VM_EVENT_ENDS] = TO(STOPPING),
 			[VM_EVENT_GONE] = TO(STOPPED),

@@ -87,6 +87,7 @@ static void on_event(const char *name, json_t *message, void *arg)
 		supervisor_agent_stands(s);
 	} else if (str_eq(name, "RESUME")) {
 		supervisor_event(s, VM_EVENT_RUNS);
+		supervisor_spare_runs(s);
 		supervisor_copy_stands(s, false);
 		supervisor_agent_runs(s);
 	} else if (str_eq(name, "SHUTDOWN")) {
@@ -193,11 +194,12 @@ static void on_running(json_t *result, const char *class, const struct error *er
 		supervisor_fail(s, err);
 		return;
 	}
+	supervisor_spare_runs(s);
+	if (!s->running_once)
+		supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
 	s->running_once = true;
-	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
-	if (s->state == VM_STATE_STARTING)
+	if (s->state == VM_STATE_STARTING || s->state == VM_STATE_SPARE)
 		supervisor_event(s, VM_EVENT_RUNS);
-	supervisor_spare_answer(s, NULL);
 }
 
 /* Whoever loads a snapshot into it lets it run afterwards. */

@@ -120,6 +120,7 @@ void supervisor_fork_tell(struct supervisor *s); /* agent_open may have changed 
 bool supervisor_spare_waits(const struct supervisor *s); /* nobody wants it yet */
 void supervisor_spare_command(struct supervisor *s, struct control_call *call); /* hv-begin */
 void supervisor_spare_answer(struct supervisor *s, const char *failure); /* NULL: it runs */
+void supervisor_spare_runs(struct supervisor *s); /* RESUME */
 /* Its keeper has gone: ends this process, a spare's QEMU first. Returns where that takes a moment.
  */
 void supervisor_spare_orphaned(struct supervisor *s);

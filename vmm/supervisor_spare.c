@@ -34,12 +34,10 @@ void supervisor_spare_command(struct supervisor *s, struct control_call *call)
 		return;
 	}
 	s->begin_waiters[s->n_begin_waiters++] = call;
-	s->begun = true;
 	/* One that has not come so far yet does not stop there. */
-	if (s->state != VM_STATE_SPARE)
-		return;
-	supervisor_event(s, VM_EVENT_START);
-	supervisor_fork_run(s);
+	if (!s->begun && s->state == VM_STATE_SPARE)
+		supervisor_fork_run(s);
+	s->begun = true;
 }
 
 void supervisor_spare_answer(struct supervisor *s, const char *failure)
@@ -51,6 +49,16 @@ void supervisor_spare_answer(struct supervisor *s, const char *failure)
 			control_reply(s->begin_waiters[i], NULL);
 	}
 	s->n_begin_waiters = 0;
+}
+
+/* QEMU's word that the guest runs, which comes before it has answered. */
+void supervisor_spare_runs(struct supervisor *s)
+{
+	if (!s->begun || s->running_once)
+		return;
+	s->running_once = true;
+	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
+	supervisor_spare_answer(s, NULL);
 }
 
 static _Noreturn void on_quit(json_t *result, const char *class, const struct error *err, void *arg)

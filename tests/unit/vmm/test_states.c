@@ -17,7 +17,7 @@ static const char *const table[VM_STATE_COUNT] = {
 	[VM_STATE_STOPPED] = "T-RP-----",  [VM_STATE_STARTING] = "-ERPG-GSC",
 	[VM_STATE_RUNNING] = "--RPG-GSC",  [VM_STATE_PAUSED] = "--RPG-GSC",
 	[VM_STATE_STOPPING] = "--GGGRGSC", [VM_STATE_CRASHED] = "T--------",
-	[VM_STATE_SPARE] = "T---G-GSC",
+	[VM_STATE_SPARE] = "--R-G-GSC",
 };
 static const char letters[] = "STRPGCE";
 
