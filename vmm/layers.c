@@ -131,7 +131,7 @@ static bool is_layer_of(const char *layer, const char *path)
 	size_t stem = dot && dot > slash + 1 ? (size_t)(dot - path) : strlen(path);
 	size_t suffix = strlen(path + stem), len = strlen(layer);
 
-	return len > stem + 1 + suffix && strncmp(layer, path, stem) == 0 && layer[stem] == '@' &&
+	return len > stem + 1 + suffix && memcmp(layer, path, stem) == 0 && layer[stem] == '@' &&
 	       !strchr(layer + stem, '/') && str_eq(layer + len - suffix, path + stem);
 }
 
