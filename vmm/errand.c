@@ -325,12 +325,10 @@ int errand_await(struct errand *e, bool interruptible, json_t **ret_data, struct
 	int rc = 0;
 
 	while (rc == 0 && !e->data && !(interruptible && e->interrupted)) {
-		if (e->closed_by.code) {
-			*err = e->closed_by;
-			rc = -e->closed_by.code;
-		} else {
+		if (e->closed_by.code)
+			rc = error_set(err, e->closed_by.code, "%s", e->closed_by.text);
+		else
 			rc = turn(e, err);
-		}
 	}
 	if (rc == 0)
 		*ret_data = steal_ptr(&e->data);

@@ -406,10 +406,8 @@ static int commit(struct fold *f, struct error *err)
 					  "the disks are what they were; the image below is no "
 					  "more what it was when it was saved")
 			     : rc;
-	if (resumed < 0) {
-		*err = later;
-		return resumed;
-	}
+	if (resumed < 0)
+		return error_set(err, later.code, "%s", later.text);
 	(void)jobs_dismiss(f->images.jobs, LAYERS_PREFIX, NULL);
 	if (f->images.running)
 		remove_layers(f);

@@ -91,10 +91,8 @@ int line_turn(struct line *l, uint64_t usec, struct error *err)
 {
 	int rc;
 
-	if (l->closed.code) {
-		*err = l->closed;
-		return error_wrap(err, -err->code, "%s", l->who);
-	}
+	if (l->closed.code)
+		return error_set(err, l->closed.code, "%s: %s", l->who, l->closed.text);
 	rc = sd_event_run(l->event, usec);
 	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 }
