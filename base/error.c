@@ -36,6 +36,13 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 	return -code;
 }
 
+int error_copy(struct error *err, const struct error *from)
+{
+	if (err && from->code)
+		*err = *from;
+	return -from->code;
+}
+
 int error_errno(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;

@@ -28,6 +28,9 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same by another error; 0, and err stays as it is, where from has none. */
+int error_copy(struct error *err, const struct error *from);
+
 /* As error_set(), with ": " and the words for code behind the text. */
 int error_errno(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -130,9 +130,7 @@ int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret
 	}
 	if (!p->done)
 		p->outcome = s->closed_by;
-	if (p->outcome.code && err)
-		*err = p->outcome;
-	rc = -p->outcome.code;
+	rc = error_copy(err, &p->outcome);
 	if (rc == 0 && ret_result)
 		*ret_result = p->result;
 	else

@@ -195,9 +195,7 @@ static int call(struct errand *e, const char *command, json_t *args, int fd, uin
 		json_decref(a.result);
 		return rc;
 	}
-	if (a.outcome.code && err)
-		*err = a.outcome;
-	rc = -a.outcome.code;
+	rc = error_copy(err, &a.outcome);
 	if (rc == 0 && ret_result)
 		*ret_result = a.result;
 	else
@@ -326,7 +324,7 @@ int errand_await(struct errand *e, bool interruptible, json_t **ret_data, struct
 
 	while (rc == 0 && !e->data && !(interruptible && e->interrupted)) {
 		if (e->closed_by.code)
-			rc = error_set(err, e->closed_by.code, "%s", e->closed_by.text);
+			rc = error_copy(err, &e->closed_by);
 		else
 			rc = turn(e, err);
 	}

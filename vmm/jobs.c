@@ -137,13 +137,12 @@ static int call_fd(struct jobs *j, const char *command, json_t *args, int fd, js
 	}
 	if (!call.done)
 		call.outcome = j->closed_by;
-	if (call.outcome.code && err)
-		*err = call.outcome;
-	if (call.outcome.code == 0 && ret_result)
+	rc = error_copy(err, &call.outcome);
+	if (rc == 0 && ret_result)
 		*ret_result = call.result;
 	else
 		json_decref(call.result);
-	return -call.outcome.code;
+	return rc;
 }
 
 int jobs_call(struct jobs *j, const char *command, json_t *args, json_t **ret_result,
@@ -253,9 +252,7 @@ static int rest(struct jobs *j, bool interruptible, struct error *err)
 	sd_event_source_unref(timer);
 	if (rc < 0)
 		return error_errno(err, -rc, "event loop");
-	if (j->closed && err)
-		*err = j->closed_by;
-	return j->closed ? -j->closed_by.code : 0;
+	return j->closed ? error_copy(err, &j->closed_by) : 0;
 }
 
 int jobs_wait(struct jobs *j, const char *prefix, size_t n, enum jobs_until until,

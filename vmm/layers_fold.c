@@ -407,7 +407,7 @@ static int commit(struct fold *f, struct error *err)
 					  "more what it was when it was saved")
 			     : rc;
 	if (resumed < 0)
-		return error_set(err, later.code, "%s", later.text);
+		return error_copy(err, &later);
 	(void)jobs_dismiss(f->images.jobs, LAYERS_PREFIX, NULL);
 	if (f->images.running)
 		remove_layers(f);

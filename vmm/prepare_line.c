@@ -92,7 +92,7 @@ int line_turn(struct line *l, uint64_t usec, struct error *err)
 	int rc;
 
 	if (l->closed.code)
-		return error_set(err, l->closed.code, "%s: %s", l->who, l->closed.text);
+		return error_wrap(err, error_copy(err, &l->closed), "%s", l->who);
 	rc = sd_event_run(l->event, usec);
 	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 }
@@ -113,8 +113,8 @@ static int call(struct line *l, const char *command, json_t *args, const int *fd
 		rc = sd_event_run(l->event, UINT64_MAX);
 		rc = rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 	}
-	if (rc == 0 && p.outcome.code)
-		rc = error_set(err, p.outcome.code, "%s: %s: %s", l->who, command, p.outcome.text);
+	if (rc == 0)
+		rc = error_wrap_if(err, error_copy(err, &p.outcome), "%s: %s", l->who, command);
 	if (rc == 0 && ret_result)
 		*ret_result = p.result;
 	else

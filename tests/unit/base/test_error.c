@@ -31,6 +31,19 @@ static void test_set_and_wrap(void **state)
 	assert_int_equal(err.code, EINVAL);
 }
 
+static void test_copy(void **state)
+{
+	struct error err = ERROR_INIT, none = ERROR_INIT;
+	const struct error from = {.code = EIO, .text = "disk"};
+
+	(void)state;
+	assert_int_equal(error_copy(NULL, &from), -EIO);
+	assert_int_equal(error_copy(&err, &from), -EIO);
+	assert_int_equal(error_copy(&err, &none), 0);
+	assert_int_equal(err.code, EIO);
+	assert_string_equal(err.text, "disk");
+}
+
 static void test_wrap_if(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -112,9 +125,13 @@ static void test_truncation_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set_and_wrap), cmocka_unit_test(test_wrap_if),
-		cmocka_unit_test(test_null),         cmocka_unit_test(test_oom),
-		cmocka_unit_test(test_truncation),   cmocka_unit_test(test_truncation_utf8),
+		cmocka_unit_test(test_set_and_wrap),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_wrap_if),
+		cmocka_unit_test(test_null),
+		cmocka_unit_test(test_oom),
+		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_truncation_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
