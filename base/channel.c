@@ -12,10 +12,14 @@
 
 enum { SEND_MS = 1000 };
 
-int channel_pair(int ret_fds[static 2], struct error *err)
+int channel_pair(int *ret_one, int *ret_other, struct error *err)
 {
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0)
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return error_errno(err, errno, "socketpair");
+	*ret_one = fds[0];
+	*ret_other = fds[1];
 	return 0;
 }
 

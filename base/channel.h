@@ -13,7 +13,7 @@
 struct error;
 
 /* A connected pair (SOCK_SEQPACKET), both ends non-blocking and close-on-exec. */
-int channel_pair(int ret_fds[static 2], struct error *err);
+int channel_pair(int *ret_one, int *ret_other, struct error *err);
 
 /* Sends one message; fd (-1: none) stays the caller's. Waits at most a second for
  * a peer that is busy. -EPIPE: it has gone. */

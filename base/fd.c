@@ -22,10 +22,14 @@ int fd_set_nonblock(int fd, struct error *err)
 	return 0;
 }
 
-int fd_socketpair(int ret_fds[static 2], struct error *err)
+int fd_socketpair(int *ret_one, int *ret_other, struct error *err)
 {
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fds) < 0)
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return error_errno(err, errno, "socketpair");
+	*ret_one = fds[0];
+	*ret_other = fds[1];
 	return 0;
 }
 

@@ -14,8 +14,8 @@ struct error;
 
 int fd_set_nonblock(int fd, struct error *err);
 
-/* A connected pair of unix stream sockets, blocking. */
-int fd_socketpair(int ret_fds[static 2], struct error *err);
+/* The two ends of a connection by unix stream sockets, blocking. */
+int fd_socketpair(int *ret_one, int *ret_other, struct error *err);
 
 /* Listens on a unix stream socket at dirfd/name with the given mode, in place
  * of a stale one. The socket is non-blocking. */

@@ -13,31 +13,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_BYTES_FIRST = 4096, READ_BYTES_MIN = 1024 };
+
+/* It may hold secrets: it is read to where it stays, and neither stack nor heap keeps a copy. */
 static int read_all(int fd, const char *path, size_t max, char **ret_data, size_t *ret_len,
 		    struct error *err)
 {
-	cleanup_strbuf struct strbuf data = {0};
-	char chunk[16384];
+	cleanup_free char *data = NULL;
+	size_t len = 0, cap = 0;
 
 	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
+		ssize_t n;
 
+		if (cap - len < READ_BYTES_MIN) {
+			char *grown;
+
+			cap = cap ? 2 * cap : READ_BYTES_FIRST;
+			grown = str_realloc_secret(data, len, cap);
+			if (!grown)
+				return error_oom(err);
+			data = grown;
+		}
+		n = read(fd, data + len, cap - len - 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return error_errno(err, errno, "read '%s'", path);
 		if (n == 0)
 			break;
-		if (data.len + (size_t)n > max)
+		len += (size_t)n;
+		if (len > max)
 			return error_set(err, EFBIG, "read '%s': larger than %zu bytes", path, max);
-		strbuf_add(&data, chunk, (size_t)n);
 	}
-	strbuf_add(&data, "", 0);
-	if (data.failed)
-		return error_oom(err);
+	data[len] = '\0';
 	if (ret_len)
-		*ret_len = data.len;
-	*ret_data = strbuf_steal(&data);
+		*ret_len = len;
+	*ret_data = steal_ptr(&data);
 	return 0;
 }
 

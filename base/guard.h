@@ -6,20 +6,19 @@
 #ifndef HV_BASE_GUARD_H
 #define HV_BASE_GUARD_H
 
-#include "base/child.h"
+#include "base/leash.h"
 
 struct error;
 
 struct guard {
-	struct child child;
-	int leash; /* -1: none */
+	struct leash leash;
 	void (*put_right)(void *arg);
 	void *arg;
 };
 
-#define GUARD_INIT                               \
-	{                                        \
-		.child = CHILD_INIT, .leash = -1 \
+#define GUARD_INIT                   \
+	{                            \
+		.leash = LEASH_INIT, \
 	}
 
 /* name: of the process, for messages. put_right runs in a copy of this process that has nothing but

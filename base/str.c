@@ -20,6 +20,20 @@ void str_free_secret(char *s)
 	free(s);
 }
 
+void *str_realloc_secret(void *p, size_t len, size_t size)
+{
+	void *grown = malloc(size);
+
+	if (!grown)
+		return NULL;
+	if (p) {
+		memcpy(grown, p, len < size ? len : size);
+		explicit_bzero(p, len);
+	}
+	free(p);
+	return grown;
+}
+
 char *str_vprintf(const char *fmt, va_list ap)
 {
 	char *s;

@@ -31,6 +31,10 @@ char *str_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 
  * NULL. */
 void str_free_secret(char *s);
 
+/* As realloc() of something of whose len bytes no copy is to be left where they were. NULL, and
+ * all as it was, when out of memory. */
+void *str_realloc_secret(void *p, size_t len, size_t size);
+
 /* Formats into buf; false where it did not fit (buf then holds what fits). */
 bool str_format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -72,6 +76,8 @@ void strbuf_consume(struct strbuf *b, size_t len);
  * byte written as \xNN, so that it can be shown on a terminal. Newlines too
  * unless keep_newline. */
 void strbuf_add_printable(struct strbuf *b, const char *data, size_t len, bool keep_newline);
+/* Whether nothing of it would be written so: UTF-8 that a terminal and JSON can show. */
+bool str_is_printable(const char *s);
 /* The string, now the caller's; NULL where an allocation failed. */
 char *strbuf_steal(struct strbuf *b);
 

@@ -142,6 +142,18 @@ void strbuf_add_printable(struct strbuf *b, const char *data, size_t len, bool k
 	}
 }
 
+bool str_is_printable(const char *s)
+{
+	size_t len = strlen(s), n = 0;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_printable_len((const unsigned char *)s + i, len - i);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 char *strbuf_steal(struct strbuf *b)
 {
 	char *s = NULL;

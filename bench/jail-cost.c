@@ -86,9 +86,9 @@ static long start(char *qemu, unsigned without, unsigned *ret_calls)
 	struct error error = ERROR_INIT;
 	long begin = now_usec(), usec;
 	unsigned n_calls;
-	int pair[2];
+	int ours, theirs;
 
-	if (fd_socketpair(pair, &error) < 0 ||
+	if (fd_socketpair(&ours, &theirs, &error) < 0 ||
 	    jail_binds_add_program(&binds, qemu, data, &error) < 0)
 		errx(1, "%s", error.text);
 	jail_binds_add(&binds, &(struct jail_bind){
@@ -104,19 +104,19 @@ static long start(char *qemu, unsigned without, unsigned *ret_calls)
 			    .n_binds = binds.n,
 			    .profile = &jail_profile_qemu,
 			    .without = without,
-			    .fds = &(struct child_fd){.fd = pair[1], .target = 3},
+			    .fds = &(struct child_fd){.fd = theirs, .target = 3},
 			    .n_fds = 1,
 			    .stderr_fd = STDERR_FILENO,
 			    .cgroup_fd = -1,
 		    },
 		    &jailed, &error) < 0)
 		errx(1, "%s", error.text);
-	close(pair[1]);
-	if (write(pair[0], hello, strlen(hello)) < 0)
+	close(theirs);
+	if (write(ours, hello, strlen(hello)) < 0)
 		err(1, "monitor");
 	if (ret_calls)
 		jail_answerer_stop(&jailed.answerer);
-	n_calls = await(pair[0], ret_calls ? jailed.listener : -1, "\"return\"");
+	n_calls = await(ours, ret_calls ? jailed.listener : -1, "\"return\"");
 	if (ret_calls)
 		*ret_calls = n_calls;
 	usec = now_usec() - begin;
@@ -124,7 +124,7 @@ static long start(char *qemu, unsigned without, unsigned *ret_calls)
 	 * beginning, and would be counted as the next one's. */
 	(void)steal_fd(&jailed.net_ns);
 	jailed_destroy(&jailed);
-	close(pair[0]);
+	close(ours);
 	return usec;
 }
 

@@ -11,6 +11,9 @@ fi
 # shellcheck source=tests/integration/lib.sh
 . "$bench_folder/../tests/integration/lib.sh"
 
+# As /run is: what a machine's run folder holds is never to be written to a disk.
+mkdir -p "$HV_RUN" && mount -t tmpfs -o mode=755 none "$HV_RUN" || exit 1
+
 rounds=${ROUNDS:-15}
 
 # Microseconds from the exec of a command to its end, into the variable $1.
@@ -34,6 +37,9 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 ms() { awk -v v="$1" 'BEGIN { printf "%.1f", v / 1000 }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+# ratio_of_rounds FILE FILE: numbers of the same rounds, one a line. A host that is slow for a while is
+# slow for both, so each round is divided by itself; the median of that.
+ratio_of_rounds() { paste -d ' ' "$1" "$2" | awk '{ print $1 / $2 }' | median | awk '{ printf "%.2f", $1 }'; }
 
 # figure "what" VALUE "unit" BOUND: at most.
 figure()

@@ -77,6 +77,17 @@ static int take_bytes(json_t *object, const char *key, const char *command, char
 	return rc == -ENOMEM ? error_oom(err) : rc < 0 ? nonsense(err, command) : 0;
 }
 
+/* As a process of ours ends. Windows has 32 bits for it, and tells exceptions as signals: what
+ * has no place here is a failure, whatever its last eight bits are. */
+static int status_of(json_t *code, json_t *signal)
+{
+	json_int_t n = json_integer_value(json_is_integer(signal) ? signal : code);
+
+	if (json_is_integer(signal))
+		return n > 0 && n < 127 ? 128 + (int)n : 255;
+	return n >= 0 && n <= 255 ? (int)n : 255;
+}
+
 int cli_agent_take_status(json_t *result, struct cli_agent_ran *ret_ran, struct error *err)
 {
 	json_t *code = json_object_get(result, "exitcode");
@@ -88,9 +99,9 @@ int cli_agent_take_status(json_t *result, struct cli_agent_ran *ret_ran, struct 
 		return nonsense(err, "guest-exec-status");
 	if (!json_is_true(json_object_get(result, "exited")))
 		return 0;
-	ran.status = (int)((json_is_integer(signal) ? 128 + json_integer_value(signal)
-						    : json_integer_value(code)) &
-			   0xff);
+	ran.status = status_of(code, signal);
+	ran.truncated = json_is_true(json_object_get(result, "out-truncated")) ||
+			json_is_true(json_object_get(result, "err-truncated"));
 	rc = take_bytes(result, "out-data", "guest-exec-status", &ran.out, &ran.out_len, err);
 	if (rc == 0)
 		rc = take_bytes(result, "err-data", "guest-exec-status", &ran.err, &ran.err_len,
@@ -131,20 +142,12 @@ static int await_end(struct cli_agent *a, json_int_t pid, uint64_t deadline_usec
 	return rc < 0 ? rc : 0;
 }
 
-int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void *input,
-			size_t input_len, json_int_t *ret_pid, struct error *err)
+int cli_agent_begin_exec(struct cli_agent *a, json_t *args, json_int_t *ret_pid, struct error *err)
 {
-	json_t *words = json_array(), *args;
-	cleanup_free char *encoded = input ? base64_encode(input, input_len) : NULL;
 	cleanup_json json_t *result = NULL;
 	json_t *pid;
-	int rc;
+	int rc = cli_agent_call(a, "guest-exec", args, CLI_AGENT_MS, &result, err);
 
-	for (const char *const *w = argv + 1; *w; w++)
-		(void)json_array_append_new(words, json_string(*w));
-	args = json_pack("{s:s s:o s:b s:s*}", "path", argv[0], "arg", words, "capture-output", 1,
-			 "input-data", encoded);
-	rc = cli_agent_call(a, "guest-exec", args, CLI_AGENT_MS, &result, err);
 	if (rc < 0)
 		return rc;
 	pid = json_object_get(result, "pid");
@@ -154,10 +157,34 @@ int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void
 	return 0;
 }
 
+int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void *input,
+			size_t input_len, json_int_t *ret_pid, struct error *err)
+{
+	json_t *words = json_array(), *args;
+	cleanup_free char *encoded = input ? base64_encode(input, input_len) : NULL;
+
+	for (const char *const *w = argv + 1; *w; w++)
+		(void)json_array_append_new(words, json_string(*w));
+	args = json_pack("{s:s s:o s:b s:s*}", "path", argv[0], "arg", words, "capture-output", 1,
+			 "input-data", encoded);
+	return cli_agent_begin_exec(a, args, ret_pid, err);
+}
+
 int cli_agent_finish_run(struct cli_agent *a, json_int_t pid, uint64_t timeout_ms,
 			 struct cli_agent_ran *ret_ran, struct error *err)
 {
 	return await_end(a, pid, clock_now_usec() + timeout_ms * 1000, ret_ran, err);
+}
+
+bool cli_agent_is_windows(struct cli_agent *a)
+{
+	cleanup_json json_t *result = NULL;
+	const char *id;
+
+	if (cli_agent_call(a, "guest-get-osinfo", NULL, CLI_AGENT_MS, &result, NULL) < 0)
+		return false;
+	id = json_get_string(result, "id");
+	return id && str_eq(id, "mswindows");
 }
 
 int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *input, size_t input_len,

@@ -37,7 +37,8 @@ int cli_agent_call(struct cli_agent *a, const char *command, json_t *args, uint6
 
 /* What a short program of the guest said and how it ended. */
 struct cli_agent_ran {
-	int status; /* 128 and the signal where one killed it */
+	int status; /* 0 to 255; 128 and the signal where one killed it, 255 beyond that */
+	bool truncated; /* the agent did not keep all of its output */
 	char *out; /* its standard output, with a NUL behind out_len bytes */
 	size_t out_len;
 	char *err; /* its standard error, with a NUL, too */
@@ -50,11 +51,16 @@ void cli_agent_ran_free(struct cli_agent_ran *ran);
 int cli_agent_run(struct cli_agent *a, const char *const *argv, const void *input, size_t input_len,
 		  uint64_t timeout_ms, struct cli_agent_ran *ret_ran, struct error *err);
 
-/* The same in two halves: it runs while something else is done. */
+/* The same in two halves: it runs while something else is done. cli_agent_begin_exec() takes
+ * arguments of guest-exec (vmm/guest_script.h), which it steals, also on failure. */
+int cli_agent_begin_exec(struct cli_agent *a, json_t *args, json_int_t *ret_pid, struct error *err);
 int cli_agent_begin_run(struct cli_agent *a, const char *const *argv, const void *input,
 			size_t input_len, json_int_t *ret_pid, struct error *err);
 int cli_agent_finish_run(struct cli_agent *a, json_int_t pid, uint64_t timeout_ms,
 			 struct cli_agent_ran *ret_ran, struct error *err);
+
+/* Whether the guest is a Windows, which its agent is asked. */
+bool cli_agent_is_windows(struct cli_agent *a);
 
 /* Decodes the outcome of guest-exec-status where it has ended: 1, else 0. */
 int cli_agent_take_status(json_t *result, struct cli_agent_ran *ret_ran, struct error *err);

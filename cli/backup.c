@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmm/backup.h"
+#include "vmm/backup/backup.h"
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"

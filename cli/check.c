@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/common.h"
 
-#include "vmm/snapshot.h"
+#include "base/interrupt.h"
+#include "vmm/snapshot/snapshot.h"
 
 enum { OPT_IMAGES, OPT_REPAIR };
 
@@ -31,8 +32,12 @@ static void on_fault(enum snapshot_fault fault, const char *text, bool repaired,
 static int check_images(struct cli *cli, const struct spec_vm *vm, bool repair)
 {
 	struct finding f = {.vm = vm->name};
-	int rc = snapshot_check(&cli->paths, vm, repair, on_fault, &f, &cli->err);
+	sigset_t before;
+	int rc;
 
+	interrupt_hold(&before);
+	rc = snapshot_check(&cli->paths, vm, repair, on_fault, &f, &cli->err);
+	interrupt_release(&before);
 	if (rc < 0) {
 		(void)error_wrap(&cli->err, rc, "vm '%s'", vm->name);
 		cli_tell(&cli->err);
@@ -82,7 +87,8 @@ const struct verb verb_check = {
 	.summary = "validate the configuration; tells every fault with file, line and column",
 	.text = "With --images it looks at what the machines keep: snapshots that were never complete "
 		"or lack a\npart, and images that are damaged. --repair clears away what a crash left. "
-		"Snapshots that\nsomebody else made in an image are told and left alone.",
+		"Snapshots that\nsomebody else made in an image are told and left alone, and images "
+		"that clones lie on are only\nlooked at.",
 	.options = options,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmm/clone.h"
+#include "vmm/fork/clone.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -7,7 +7,8 @@
 #include "cli/interrupt.h"
 #include "cli/made.h"
 #include "cli/progress.h"
-#include "vmm/template.h"
+#include "vmm/fork/template.h"
+#include "vmm/rundir.h"
 
 #include <errno.h>
 
@@ -29,6 +30,24 @@ static void show(void *arg, uint64_t done, uint64_t total)
 	progress_show(arg, "copying a disk of %s", all);
 }
 
+/* Before its disks are found to be in use. */
+static int check_down(struct cli *cli, const char *name)
+{
+	enum rundir_state state;
+	int rc = rundir_check_held(&cli->paths, PATHS_VM, name, &cli->err);
+
+	rundir_settle(&cli->paths, PATHS_VM, name);
+	if (rc < 0)
+		return error_wrap(&cli->err, rc, "vm '%s'", name);
+	rc = rundir_look(&cli->paths, PATHS_VM, name, &state, &cli->err);
+	if (rc == 0 && state == RUNDIR_SERVED)
+		rc = error_set(
+			&cli->err, EBUSY,
+			"vm '%s' is up (hv down %s; hv fork makes machines of one that runs)", name,
+			name);
+	return rc;
+}
+
 static int run(struct cli *cli)
 {
 	struct progress progress;
@@ -43,6 +62,8 @@ static int run(struct cli *cli)
 	rc = cli_find_vm(cli, cli->names[0], &clone.source);
 	if (rc == 0)
 		rc = cli_check_new_vm(cli, clone.name);
+	if (rc == 0)
+		rc = check_down(cli, clone.source->name);
 	if (rc < 0)
 		return rc;
 	clone.linked = cli->values[OPT_LINKED] ||

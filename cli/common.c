@@ -5,9 +5,9 @@
 #include "base/str.h"
 #include "cli/start.h"
 #include "qmp/sync.h"
-#include "vmm/adopt.h"
+#include "vmm/keeper/adopt.h"
 #include "vmm/names.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 #include "vmm/rundir.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, END_TRIES = 5 };
+enum { RELEASE_MS = 10 * 1000, EXIT_MS = 1000, NETWORK_TRIES = 5 };
 
 void cli_tell(const struct error *err)
 {
@@ -162,13 +162,13 @@ int cli_adopt_network(struct cli *cli, const char *name)
 	return rc < 0 ? rc : 1;
 }
 
-int cli_end_network(struct cli *cli, const char *name, const char *command, json_t *args,
-		    uint64_t timeout_ms, struct error *err)
+int cli_command_network(struct cli *cli, const char *name, const char *command, json_t *args,
+			uint64_t timeout_ms, struct error *err)
 {
 	enum rundir_state state = RUNDIR_SERVED;
 	int rc = -ECONNRESET;
 
-	for (int i = 0; i < END_TRIES && rc == -ECONNRESET && state == RUNDIR_SERVED; i++) {
+	for (int i = 0; i < NETWORK_TRIES && rc == -ECONNRESET && state == RUNDIR_SERVED; i++) {
 		rc = cli_command(cli, PATHS_NET, name, command, json_incref(args), timeout_ms, NULL,
 				 err);
 		if (rc == -ECONNRESET &&
@@ -193,7 +193,7 @@ void cli_release_network(struct cli *cli, const struct spec_network *net)
 		return;
 	(void)find_last(status, &supervisor);
 	/* One that is on its way hangs up in the end. */
-	(void)cli_end_network(cli, net->name, "hv-net-release", NULL, RELEASE_MS, NULL);
+	(void)cli_command_network(cli, net->name, "hv-net-release", NULL, RELEASE_MS, NULL);
 	json_decref(status);
 	status = NULL;
 	if (network_status_read(&cli->paths, net, &status, NULL) == 0 &&

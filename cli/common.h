@@ -51,11 +51,10 @@ void cli_await_supervisor(struct child *supervisor);
  * has one now; 0: nothing was left of it; or -errno. */
 int cli_adopt_network(struct cli *cli, const char *name);
 
-/* As cli_command(), for one that a network answers when it is gone. A network that hangs
- * up and is still there has a new supervisor by now, which is asked again. -ECONNRESET: it
- * has gone. */
-int cli_end_network(struct cli *cli, const char *name, const char *command, json_t *args,
-		    uint64_t timeout_ms, struct error *err);
+/* As cli_command(), for a network. One that hangs up and is still there has a new supervisor
+ * by now, which is asked again. -ECONNRESET: it has gone, which some commands are for. */
+int cli_command_network(struct cli *cli, const char *name, const char *command, json_t *args,
+			uint64_t timeout_ms, struct error *err);
 
 /* Tells a network that its users may have gone, and waits until it is gone
  * where it goes for that. */
@@ -76,7 +75,7 @@ const char *cli_text(json_t *object, const char *key);
 /* "3m 12s" since a status object's "started"; "-" where it is null. */
 void cli_format_uptime(char *buf, size_t size, json_t *started);
 
-/* Progress of vmm/prepare.h; arg is a struct progress. */
+/* Progress of vmm/fork/prepare.h; arg is a struct progress. */
 void cli_show_copying(uint64_t done_bytes, uint64_t total_bytes, void *arg);
 
 /* The addresses of all NICs of a status object, with spaces between. */

@@ -2,9 +2,9 @@
 /*
  * A file goes to a temporary name beside its place, is compared by its SHA-256 with what was
  * sent, and takes its place by a rename: who looks there finds the old file or the new one,
- * and a copy that fails leaves nothing. In a guest without a shell (Windows) there is no
- * rename by the agent: the file is written where it belongs, and what its checksum is
- * nobody says.
+ * and a copy that fails leaves nothing. The agent itself can do neither: a shell does, in
+ * Windows PowerShell. Where the agent runs no programs at all the file is written where
+ * it belongs, and what its checksum is nobody says.
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/cp_private.h"
+#include "cli/cp_windows.h"
+#include "cli/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,31 +33,9 @@ static const struct cli_option options[] = {
 	{0},
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
+int cp_check_interrupt(const struct copy *c, struct error *err)
 {
-	(void)signal;
-	interrupted = 1;
-}
-
-/* The first one ends the copy, and removes what there is of it; the second one, us. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
-	/* Of a tar that has ended, that tells more. */
-	(void)signal(SIGPIPE, SIG_IGN);
-}
-
-bool cp_is_interrupted(struct error *err)
-{
-	if (interrupted)
-		(void)error_set(err, EINTR, "interrupted");
-	return interrupted;
+	return *c->interrupted ? error_set(err, EINTR, "interrupted") : 0;
 }
 
 static void show_progress(struct copy *c, bool end)
@@ -74,7 +54,7 @@ static void show_progress(struct copy *c, bool end)
 	(void)fflush(stderr);
 }
 
-static void count(struct copy *c, const void *data, size_t len)
+void cp_count(struct copy *c, const void *data, size_t len)
 {
 	if (c->checks)
 		sha256_add(&c->sum, data, len);
@@ -99,8 +79,8 @@ char *cp_name_of(const char *path)
 	return strndup(path + begin, end - begin);
 }
 
-static int begin_script(struct copy *c, const char *script, const char *const *words,
-			json_int_t *ret_pid, struct error *err)
+int cp_begin_script(struct copy *c, const char *script, const char *const *words,
+		    json_int_t *ret_pid, struct error *err)
 {
 	const char *argv[10] = {"/bin/sh", "-c", script, "hv-cp"};
 
@@ -109,7 +89,19 @@ static int begin_script(struct copy *c, const char *script, const char *const *w
 	return cli_agent_begin_run(&c->agent, argv, NULL, 0, ret_pid, err);
 }
 
-static int finish_script(struct copy *c, json_int_t pid, char **ret_out, struct error *err)
+/* What a shell says, without the place in a script that nobody knows: "hv-cp: line 4: ". */
+static const char *behind_place(const char *said)
+{
+	const char *p = str_after(said, "hv-cp: ");
+	const char *line = p ? str_after(p, "line ") : NULL;
+
+	if (!p)
+		return said;
+	line = line ? line : p;
+	return str_after(line + strspn(line, "0123456789"), ": ") ?: p;
+}
+
+int cp_finish_script(struct copy *c, json_int_t pid, char **ret_out, struct error *err)
 {
 	cleanup_ran struct cli_agent_ran ran = {0};
 	int rc = cli_agent_finish_run(&c->agent, pid, SUM_MS, &ran, err);
@@ -119,7 +111,9 @@ static int finish_script(struct copy *c, json_int_t pid, char **ret_out, struct 
 	if (ran.status) {
 		cleanup_strbuf struct strbuf said = {0};
 
-		strbuf_add_printable(&said, ran.err, strcspn(ran.err, "\n"), false);
+		const char *words = behind_place(ran.err);
+
+		strbuf_add_printable(&said, words, strcspn(words, "\n"), false);
 		return error_set(err, EIO, "vm '%s': %s", c->agent.name,
 				 said.len ? said.data : "a script of the guest failed");
 	}
@@ -132,25 +126,49 @@ int cp_run_script(struct copy *c, const char *script, const char *const *words, 
 		  struct error *err)
 {
 	json_int_t pid;
-	int rc = begin_script(c, script, words, &pid, err);
+	int rc = cp_begin_script(c, script, words, &pid, err);
 
-	return rc < 0 ? rc : finish_script(c, pid, ret_out, err);
+	return rc < 0 ? rc : cp_finish_script(c, pid, ret_out, err);
+}
+
+int cp_name_file(const struct copy *c, const char *file, int rc, struct error *err)
+{
+	cleanup_free char *prefix = str_printf("vm '%s': ", c->agent.name);
+	struct error said = *err;
+	const char *words = prefix ? str_after(said.text, prefix) : NULL;
+
+	return error_set(err, -rc, "vm '%s': %s: %s%s", c->agent.name, file,
+			 words ? words : said.text,
+			 strstr(said.text, "Is a directory") ? " (hv cp -r)" : "");
 }
 
 static void remove_there(struct copy *c, const char *path)
 {
-	if (c->has_shell)
+	if (c->means == CP_SHELL)
 		(void)cp_run_script(c, "rm -f -- \"$1\"", (const char *const[]){path, NULL}, NULL,
 				    NULL);
+	else if (c->means == CP_POWERSHELL)
+		cp_windows_remove(c, path);
 }
 
-/* Where the file goes to, and an empty one under the temporary name, which others cannot read. */
+/* Where the file goes to, and an empty one under the temporary name, which others cannot read.
+ * What a copy that was killed has left there goes: it has not been written to for an hour. */
 static int prepare_there(struct copy *c, char **ret_target, char **ret_temporary, struct error *err)
 {
 	static const char script[] =
 		"t=$1\n"
 		"if [ -d \"$t\" ]; then t=${t%/}/$2; fi\n"
-		"if [ -d \"$t\" ]; then echo \"$t is a folder\" >&2; exit 1; fi\n"
+		"if [ -L \"$t\" ]; then r=$(readlink -f -- \"$t\") && t=$r; fi\n"
+		"p=${t%/*}\n"
+		"m=\n"
+		"if [ -d \"$t\" ]; then m=\"$t is a folder\"\n"
+		"elif [ -e \"$t\" ] && [ ! -f \"$t\" ]; then m=\"$t is there and is no plain file\"\n"
+		"elif [ \"$p\" != \"$t\" ] && [ ! -d \"$p/\" ]; then m=\"there is no folder $p\"; fi\n"
+		"if [ \"$m\" ]; then echo \"$m\" >&2; exit 1; fi\n"
+		"x='[0-9a-f][0-9a-f]'\n"
+		"for f in \"$t\".hv-$x$x$x$x; do\n"
+		"	[ ! -f \"$f\" ] || find \"$f\" -mmin +60 -exec rm -f {} \\; 2>/dev/null\n"
+		"done\n"
 		"umask 077\n"
 		": >\"$t.$3\" || exit 1\n"
 		"printf %s \"$t\"\n";
@@ -161,13 +179,19 @@ static int prepare_there(struct copy *c, char **ret_target, char **ret_temporary
 	if (!name)
 		return error_oom(err);
 	cp_make_suffix(suffix);
-	c->has_shell = true;
+	c->means = CP_SHELL;
 	rc = cp_run_script(c, script, (const char *const[]){c->guest_path, name, suffix, NULL},
 			   ret_target, err);
-	if (rc == -EREMOTEIO || rc == -ENOENT) {
-		c->has_shell = false;
-		*ret_target = strdup(c->guest_path);
-		*ret_temporary = strdup(c->guest_path);
+	if (rc == -EREMOTEIO && cli_agent_is_windows(&c->agent)) {
+		c->means = CP_POWERSHELL;
+		rc = cp_windows_prepare(c, name, suffix, ret_target, err);
+	}
+	if (rc == -EREMOTEIO || rc == -ENOENT || (rc == -ENOTSUP && !c->checks)) {
+		c->means = CP_NOBODY;
+		*ret_target = str_printf(
+			"%s%s", c->guest_path,
+			strchr("/\\", c->guest_path[strlen(c->guest_path) - 1]) ? name : "");
+		*ret_temporary = *ret_target ? strdup(*ret_target) : NULL;
 		return *ret_target && *ret_temporary ? 0 : error_oom(err);
 	}
 	if (rc < 0)
@@ -212,7 +236,7 @@ int cp_send(struct copy *c, int fd, json_int_t handle, uint64_t most, uint64_t *
 		uint64_t left = most - *ret_n;
 		int done = 0;
 
-		rc = cp_is_interrupted(err) ? -EINTR : 0;
+		rc = cp_check_interrupt(c, err);
 		if (rc == 0 && len)
 			rc = read_piece(c, fd, piece,
 					left < CLI_AGENT_WRITE_BYTES ? (size_t)left
@@ -221,7 +245,7 @@ int cp_send(struct copy *c, int fd, json_int_t handle, uint64_t most, uint64_t *
 		if (rc == 0 && len)
 			rc = cli_agent_begin_write(&c->agent, handle, piece, len, &next, err);
 		if (rc == 0)
-			count(c, piece, len);
+			cp_count(c, piece, len);
 		*ret_n += rc == 0 ? len : 0;
 		if (last)
 			done = cli_agent_finish_write(&c->agent, last, last_len,
@@ -271,8 +295,10 @@ static int take_place(struct copy *c, mode_t mode, const char *temporary, const 
 	char octal[8], sum[SHA256_TEXT_BYTES];
 
 	sha256_finish(&c->sum, sum);
-	if (!c->has_shell)
+	if (c->means == CP_NOBODY)
 		return 0;
+	if (c->means == CP_POWERSHELL)
+		return cp_windows_take_place(c, temporary, target, c->checks ? sum : "", err);
 	(void)str_format(octal, sizeof(octal), "%o", (unsigned)mode & 0777);
 	return cp_run_script(
 		c, script,
@@ -296,103 +322,12 @@ static int copy_to_guest(struct copy *c, struct error *err)
 	if (rc < 0)
 		return rc;
 	rc = send_file(c, fd, temporary, err);
-	if (rc == 0)
+	if (rc < 0)
+		rc = cp_name_file(c, target, rc, err);
+	else
 		rc = take_place(c, st.st_mode, temporary, target, err);
 	if (rc < 0)
 		remove_there(c, temporary);
-	return rc;
-}
-
-int cp_receive(struct copy *c, json_int_t handle, int fd, struct error *err)
-{
-	struct qmp_sync_pending *next = NULL;
-	size_t len = 1;
-	int rc = cli_agent_begin_read(&c->agent, handle, CLI_AGENT_READ_BYTES, &next, err);
-
-	while (rc == 0 && len) {
-		struct qmp_sync_pending *now = steal_ptr(&next);
-		cleanup_free char *data = NULL;
-		int begun;
-
-		/* Two are under way: the guest is at one while the other one is read here. */
-		begun = cli_agent_begin_read(&c->agent, handle, CLI_AGENT_READ_BYTES, &next, err);
-		rc = cli_agent_finish_read(&c->agent, now, CLI_AGENT_READ_BYTES, &data, &len,
-					   begun < 0 ? NULL : err);
-		rc = begun < 0 ? begun : rc;
-		if (rc == 0 && cp_is_interrupted(err))
-			rc = -EINTR;
-		if (rc == 0 && len)
-			rc = file_write_all(fd, data, len, err);
-		if (rc == 0)
-			count(c, data, len);
-	}
-	if (next) {
-		cleanup_free char *beyond = NULL;
-
-		(void)cli_agent_finish_read(&c->agent, next, CLI_AGENT_READ_BYTES, &beyond, &len,
-					    NULL);
-	}
-	return rc;
-}
-
-static int compare(struct copy *c, json_int_t pid, struct error *err)
-{
-	cleanup_free char *out = NULL;
-	char sum[SHA256_TEXT_BYTES];
-	int rc = finish_script(c, pid, &out, err);
-
-	sha256_finish(&c->sum, sum);
-	if (rc == 0 && *out && strncmp(out, sum, SHA256_TEXT_BYTES - 1) != 0)
-		rc = error_set(err, EREMOTEIO,
-			       "vm '%s': '%s': what arrived is not what is there (its checksum "
-			       "differs; where the file changes, --no-checksum)",
-			       c->agent.name, c->guest_path);
-	return rc;
-}
-
-/* The guest makes the checksum while the file is on its way; one that cannot is believed. */
-static int receive_file(struct copy *c, int fd, struct error *err)
-{
-	static const char script[] = "command -v sha256sum >/dev/null || exit 0\n"
-				     "sha256sum <\"$1\"\n";
-	json_int_t handle, pid = -1;
-	int rc = cli_agent_open_file(&c->agent, c->guest_path, "r", &handle, err);
-
-	if (rc < 0)
-		return rc;
-	if (c->checks)
-		rc = begin_script(c, script, (const char *const[]){c->guest_path, NULL}, &pid, err);
-	if (rc == -EREMOTEIO || rc == -ENOENT)
-		rc = 0;
-	if (rc == 0)
-		rc = cp_receive(c, handle, fd, err);
-	(void)cli_agent_close_file(&c->agent, handle, NULL);
-	return rc == 0 && pid >= 0 ? compare(c, pid, err) : rc;
-}
-
-static int copy_from_guest(struct copy *c, struct error *err)
-{
-	cleanup_free char *name = cp_name_of(c->guest_path), *target = NULL, *temporary = NULL;
-	cleanup_close int fd = -1;
-	mode_t mask = umask(0);
-	struct stat st;
-	int rc;
-
-	(void)umask(mask);
-	target = stat(c->path, &st) == 0 && S_ISDIR(st.st_mode)
-			 ? str_printf("%s/%s", c->path, name ? name : "")
-			 : strdup(c->path);
-	temporary = target && name ? str_printf("%s.hv-XXXXXX", target) : NULL;
-	if (!temporary)
-		return error_oom(err);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, errno, "make '%s'", target);
-	rc = receive_file(c, fd, err);
-	if (rc == 0 && (fchmod(fd, 0666 & ~mask) < 0 || rename(temporary, target) < 0))
-		rc = error_errno(err, errno, "make '%s'", target);
-	if (rc < 0)
-		(void)unlink(temporary);
 	return rc;
 }
 
@@ -411,7 +346,7 @@ static int copy(struct copy *c, bool from_guest, struct error *err)
 {
 	if (c->cli->values[OPT_RECURSIVE])
 		return from_guest ? cp_folder_from_guest(c, err) : cp_folder_to_guest(c, err);
-	return from_guest ? copy_from_guest(c, err) : copy_to_guest(c, err);
+	return from_guest ? cp_from_guest(c, err) : copy_to_guest(c, err);
 }
 
 static int run(struct cli *cli)
@@ -428,12 +363,16 @@ static int run(struct cli *cli)
 	};
 	int rc;
 
-	if (!there_from == !there_to)
+	if (!there_from && !there_to)
 		return cli_usage(cli, &verb_cp, "one of the two has to be NAME:PATH");
+	if (there_from && there_to)
+		return cli_usage(cli, &verb_cp, "both are in guests: copy it here, then there");
 	if (!from && !to)
 		return error_oom(&cli->err);
 	sha256_init(&c.sum);
-	catch_signals();
+	c.interrupted = cli_interrupted_once();
+	/* What a tar said that has ended tells more. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	rc = cli_agent_open(cli, from ? from : to, &c.agent, &cli->err);
 	if (rc == 0)
 		rc = copy(&c, there_from, &cli->err);
@@ -447,12 +386,14 @@ const struct verb verb_cp = {
 	.args = "SOURCE DESTINATION",
 	.summary = "copy a file or a folder to or from a guest, by its agent",
 	.text = "One of the two is NAME:PATH. Where the destination is a folder, the file keeps its "
-		"name. What\narrived is compared by its checksum, where the guest has sha256sum, and "
-		"takes its place only\nthen; a copy that fails leaves nothing behind. With -r a folder "
-		"goes with all that is in it,\nby the guest's tar: names, contents, modes and symbolic "
-		"links as they are; owners are not\nkept. A folder that is there already is not "
-		"replaced. What a guest says may hold anything,\nso nothing of it is a device or runs "
-		"as somebody else here, and nothing is written elsewhere.",
+		"name. What\narrived is compared by its checksum, where the guest has sha256sum or "
+		"is a Windows with PowerShell,\nand takes its place only then; a copy that fails "
+		"leaves nothing behind. (Where an agent may run\nno programs a file is written where "
+		"it belongs, and not compared.) With -r a folder "
+		"goes with all that\nis in it, by the guest's tar, which Windows does not lend: names, "
+		"contents, modes and symbolic links as\nthey are; owners are not kept. A folder that "
+		"is there already is not replaced. What a guest says\nmay hold anything, so nothing of "
+		"it is a device or runs as somebody else here, and nothing is\nwritten elsewhere.",
 	.options = options,
 	.min_names = 2,
 	.max_names = 2,

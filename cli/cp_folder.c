@@ -45,6 +45,8 @@ static const char unpack_script[] =
 	"case $t in ?*/) t=${t%/};; esac\n"
 	"if [ -d \"$t\" ]; then t=${t%/}/$2; fi\n"
 	"if [ -e \"$t\" ] || [ -L \"$t\" ]; then echo \"$t is there already\" >&2; exit 1; fi\n"
+	"p=${t%/*}\n"
+	"[ \"$p\" = \"$t\" ] || [ -d \"$p/\" ] || { echo \"there is no folder $p\" >&2; exit 1; }\n"
 	"umask 077\n"
 	"x=$t.$3\n"
 	"mkdir -- \"$x\" || exit 1\n"
@@ -67,6 +69,7 @@ static const char unpack_script[] =
 static const char pack_script[] =
 	"umask 077\n"
 	"x=$2\n"
+	"[ -d \"$1\" ] || [ ! -e \"$1\" ] || { echo \"$1 is no folder\" >&2; exit 1; }\n"
 	"cd -- \"$1\" && mkdir \"$x\" && : >\"$x/p\" && mkfifo \"$x/w\" \"$x/d\" || exit 1\n"
 	"exec 6<>\"$x/w\" 7<>\"$x/d\"\n"
 	"full=iflag=fullblock\n"
@@ -138,6 +141,11 @@ static int step(struct copy *c, const char *where, const char *word, struct erro
 
 static int no_shell(struct copy *c, struct error *err, int rc)
 {
+	if (rc == -EREMOTEIO && cli_agent_is_windows(&c->agent))
+		return error_set(err, ENOTSUP,
+				 "vm '%s': folders go by a shell and tar, and it is a Windows: "
+				 "pack it into one file (tar, Compress-Archive), and copy that",
+				 c->agent.name);
 	if (rc == -ENOENT)
 		return error_set(err, ENOTSUP,
 				 "vm '%s': its agent runs no programs, and a folder needs its tar",
@@ -222,7 +230,9 @@ static int unpack_there(struct copy *c, int folder_fd, struct cp_tree *tree, con
 	if (rc < 0)
 		return rc;
 	rc = send_archive(c, where, tar.fd, err);
-	if (rc == 0)
+	if (rc < 0)
+		rc = cp_name_file(c, target, rc, err);
+	else
 		rc = cp_tar_finish(&tar, !c->checks, err);
 	cp_tar_destroy(&tar);
 	if (rc == 0)

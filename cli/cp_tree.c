@@ -47,12 +47,13 @@ static int add_contents(struct cp_tree *tree, const char *path, char *chunk, str
 }
 
 /* One that a stranger sent is what it says, and gives nobody what he does not have. */
-static int tame(const FTSENT *entry, struct error *err)
+static int tame(const FTSENT *entry, const char *name, struct error *err)
 {
 	mode_t mode = entry->fts_statp->st_mode;
 
 	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
-		return fail(err, EPERM, entry->fts_path, "a device, a FIFO or a socket,");
+		return fail(err, EPERM, name + strspn(name, "/"),
+			    "it holds a device, a FIFO or a socket,");
 	if (!S_ISLNK(mode) && mode & SPECIAL_BITS &&
 	    chmod(entry->fts_path, mode & ALL_BITS & ~(mode_t)SPECIAL_BITS) < 0)
 		return fail(err, errno, entry->fts_path, "change the mode of");
@@ -69,7 +70,7 @@ static int take_entry(const FTSENT *entry, size_t prefix, bool came, char *chunk
 		return 0;
 	if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
 		return fail(err, entry->fts_errno, entry->fts_path, "read");
-	rc = came ? tame(entry, err) : 0;
+	rc = came ? tame(entry, name, err) : 0;
 	if (rc < 0 || entry->fts_info != FTS_F)
 		return rc;
 	strbuf_addf(&tree->names, "./%s", name + strspn(name, "/"));

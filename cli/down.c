@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "cli/common.h"
-#include "vmm/layers.h"
+#include "vmm/layers/layers.h"
 
 #include <errno.h>
 

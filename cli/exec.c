@@ -88,9 +88,11 @@ const struct verb verb_exec = {
 		"Arguments are not quoted or read by a shell. An interrupt ends the command.\n"
 		"In several guests it runs side by side, without standard input; each line has the "
 		"guest's\nname in front, and the highest exit status counts.\n"
-		"On Windows output comes when the command has ended, and `powershell SCRIPT` takes "
-		"any\nscript as it is, by -EncodedCommand. --user and --env are not supported "
-		"there.",
+		"On Windows output comes when the command has ended, an exit status beyond 255 is "
+		"255,\nand `powershell SCRIPT` takes any script as it is, by -EncodedCommand; --env "
+		"is for such\na script only. There its agent runs everything as its own service, so "
+		"--user is refused (take hv ssh, or\na scheduled task: schtasks /create /ru USER); a "
+		"terminal is no standard input.",
 	.options = options,
 	.min_names = 2,
 	.max_names = SIZE_MAX,

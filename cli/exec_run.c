@@ -22,10 +22,10 @@
 #include "base/str.h"
 #include "cli/agent.h"
 #include "cli/common.h"
+#include "cli/interrupt.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 
 enum {
 	END_MS = 5000,
@@ -52,30 +52,14 @@ struct session {
 	bool windows, followed;
 	bool input_ended; /* there is no more to come from our standard input */
 	bool told_to_end;
+	const volatile sig_atomic_t
+		*interrupted; /* the first one ends the command; the second, us */
 	bool piece_waits; /* what was written last may not have been taken yet */
 	uint64_t end_usec; /* it is told to end then; 0: never */
 	struct strbuf input; /* read and not given to the guest yet */
 	json_int_t input_handle, wake_handle;
 	struct output outputs[2];
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-/* The first one ends the command; the second one, us. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
-}
 
 /* Adds what there is on standard input; -1: nothing now. */
 static ssize_t read_input(struct session *s)
@@ -109,29 +93,9 @@ static void begin_input(struct session *s)
 
 static int exec(struct session *s, json_t *args, struct error *err)
 {
-	cleanup_json json_t *result = NULL;
-	int rc;
-
 	if (!args)
 		return error_set(err, EINVAL, "vm '%s': an argument is not UTF-8", s->agent.name);
-	rc = cli_agent_call(&s->agent, "guest-exec", args, CLI_AGENT_MS, &result, err);
-	if (rc < 0)
-		return rc;
-	if (!json_is_integer(json_object_get(result, "pid")))
-		return error_set(err, EPROTO, "vm '%s': the agent tells no process", s->agent.name);
-	s->pid = json_integer_value(json_object_get(result, "pid"));
-	return 0;
-}
-
-static bool is_windows(struct session *s)
-{
-	cleanup_json json_t *result = NULL;
-	const char *id;
-
-	if (cli_agent_call(&s->agent, "guest-get-osinfo", NULL, CLI_AGENT_MS, &result, NULL) < 0)
-		return false;
-	id = json_get_string(result, "id");
-	return id && str_eq(id, "mswindows");
+	return cli_agent_begin_exec(&s->agent, args, &s->pid, err);
 }
 
 static int exec_windows(struct session *s, struct error *err)
@@ -140,8 +104,13 @@ static int exec_windows(struct session *s, struct error *err)
 	int rc;
 
 	s->windows = true;
-	while (!s->input_ended && s->input.len <= INPUT_WINDOWS_BYTES)
+	/* All of it goes along, so nobody could type at what the command says. */
+	if (isatty(STDIN_FILENO))
+		s->input_ended = true;
+	while (!s->input_ended && s->input.len <= INPUT_WINDOWS_BYTES && !*s->interrupted)
 		(void)read_input(s);
+	if (*s->interrupted)
+		return error_set(err, EINTR, "vm '%s': interrupted before it began", s->agent.name);
 	if (!s->input_ended)
 		return error_set(err, E2BIG,
 				 "vm '%s': standard input for Windows is at most 512 KiB",
@@ -157,7 +126,7 @@ static int start(struct session *s, struct error *err)
 	int rc = exec(s, guest_linux_exec(&s->command, s->base), err);
 
 	/* Where there is no /bin/sh: that is asked only then, and costs others nothing. */
-	if (rc == -EREMOTEIO && is_windows(s))
+	if (rc == -EREMOTEIO && cli_agent_is_windows(&s->agent))
 		rc = exec_windows(s, err);
 	return rc;
 }
@@ -312,7 +281,11 @@ static int keep_time(struct session *s, struct error *err)
 	if (s->told_to_end && over)
 		return error_set(err, ETIMEDOUT, "vm '%s': the command does not end; it runs on",
 				 s->agent.name);
-	if ((interrupted || over) && !s->told_to_end)
+	/* Its status alone does not say that this was our doing. */
+	if (over && !*s->interrupted && !s->windows)
+		(void)fprintf(stderr, "hv: vm '%s': time is up, the command is told to end\n",
+			      s->agent.name);
+	if ((*s->interrupted || over) && !s->told_to_end)
 		tell_to_end(s);
 	return 0;
 }
@@ -377,7 +350,13 @@ static int finish(struct session *s, const struct cli_agent_ran *ran, struct err
 
 	if (end == GUEST_SCRIPT_CAPTURED) {
 		rc = show_captured(&s->outputs[0], ran->out + own, ran->out_len - own, err);
-		return rc < 0 ? rc : show_captured(&s->outputs[1], ran->err, ran->err_len, err);
+		if (rc == 0)
+			rc = show_captured(&s->outputs[1], ran->err, ran->err_len, err);
+		if (rc == 0 && ran->truncated)
+			rc = error_set(err, EREMOTEIO,
+				       "vm '%s': the agent kept the beginning of its output only",
+				       s->agent.name);
+		return rc;
 	}
 	if (end == GUEST_SCRIPT_LEFT && !s->followed)
 		follow(s);
@@ -408,7 +387,7 @@ int exec_run(struct cli *cli, const char *name, const struct exec_options *optio
 	cleanup_ran struct cli_agent_ran ran = {0};
 	int rc;
 
-	catch_signals();
+	s.interrupted = cli_interrupted_once();
 	guest_script_make_base(s.base);
 	begin_input(&s);
 	rc = cli_agent_open(cli, name, &s.agent, err);

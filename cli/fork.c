@@ -8,11 +8,12 @@
 #include "cli/common.h"
 #include "cli/progress.h"
 #include "lab/config.h"
-#include "vmm/clone.h"
+#include "vmm/fork/clone.h"
+#include "vmm/fork/prepare.h"
+#include "vmm/fork/prepared.h"
+#include "vmm/fork/template.h"
 #include "vmm/machines.h"
 #include "vmm/pins.h"
-#include "vmm/prepare.h"
-#include "vmm/prepared.h"
 #include "vmm/states.h"
 #include "vmm/vm_status.h"
 
@@ -202,7 +203,10 @@ static int find_state(struct cli *cli, struct prepared_made *ret_made, char **re
 		progress_end(&progress);
 		host_free(&host);
 	} else if (vm && !prepared_exists(&cli->paths, source)) {
-		rc = error_set(&cli->err, ENOTCONN, "vm '%s' is not up (hv up %s)", source, source);
+		rc = template_check(&cli->paths, source, &cli->err);
+		rc = rc < 0 ? error_wrap(&cli->err, rc, "vm '%s'", source)
+			    : error_set(&cli->err, ENOTCONN, "vm '%s' is not up (hv up %s)", source,
+					source);
 	} else {
 		(void)str_format(ret_made->name, sizeof(ret_made->name), "%s", source);
 	}
@@ -271,16 +275,24 @@ static int fork_all(struct cli *cli, const char *of, const char *state)
 static void give_back(struct cli *cli, const char *tag)
 {
 	const struct spec_vm *vm = lab_find_vm(cli->lab, cli->names[0]);
+	struct error err = ERROR_INIT;
 	struct host host = {0};
+	int rc;
 
 	if (!*tag || !vm)
 		return;
 	host_probe(&host);
-	prepare_fold(
+	rc = prepare_fold(
 		&(struct prepare_options){
 			.paths = &cli->paths, .host = &host, .lab = cli->lab, .vm = vm},
-		tag);
+		tag, &err);
 	host_free(&host);
+	/* Those that did come to be lie on it. */
+	if (rc == 0 || rc == -EBUSY || rc == -ENOENT)
+		return;
+	(void)error_wrap(&err, rc, "vm '%s': its disks keep the layer '%s' (hv snap commit %s %s)",
+			 vm->name, tag, vm->name, tag);
+	cli_tell(&err);
 }
 
 static int run(struct cli *cli)
@@ -308,8 +320,8 @@ const struct verb verb_fork = {
 	.name = "fork",
 	.args = "SOURCE NAME…",
 	.summary = "start machines out of one that runs, or out of a prepared state",
-	.text = "SOURCE is a machine that is up, which stands for some milliseconds and runs on, or a "
-		"state\n(hv state). A NAME that is not configured becomes a machine like it (hv rm "
+	.text = "SOURCE is a machine that is up, which stands for some milliseconds and runs on, or "
+		"stays\npaused, or a state (hv state). A NAME that is not configured becomes a machine like it (hv rm "
 		"removes it again);\none that is has to have the same devices, processors and memory. They hold its memory together, and "
 		"what its\ndisks held, until they write to it: each gets disks of its own that begin there.\nA guest that "
 		"nobody can tell keeps its links down; with --links up it has them at once, and SOURCE's "

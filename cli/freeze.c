@@ -69,7 +69,7 @@ void freeze_end(struct freeze *f)
 {
 	struct error err = ERROR_INIT;
 
-	if (f->guard.leash < 0)
+	if (f->guard.leash.fd < 0)
 		return;
 	/* Where it fails, the guard tries once more. */
 	if (thaw(&f->agent, &err) == 0)

@@ -2,6 +2,8 @@
 #include "cli/verb.h"
 
 #include "base/str.h"
+#include "vmm/json.h"
+#include "vmm/snapshot/snapshot_record.h"
 
 void cli_print_overview(FILE *out)
 {
@@ -75,5 +77,19 @@ bool cli_number(struct cli *cli, const struct verb *verb, size_t option, uint64_
 		return true;
 	(void)cli_usage(cli, verb, "--%s takes a number up to %llu, not '%s'",
 			verb->options[option].name, (unsigned long long)max, s);
+	return false;
+}
+
+bool cli_check_note(struct cli *cli, const struct verb *verb, const char *note)
+{
+	/* It goes into records, which are JSON. */
+	cleanup_json json_t *text = note ? json_string(note) : NULL;
+
+	if (note && !text)
+		(void)cli_usage(cli, verb, "a note has to be UTF-8");
+	else if (note && strlen(note) > SNAPSHOT_NOTE_MAX)
+		(void)cli_usage(cli, verb, "a note has at most %d bytes", SNAPSHOT_NOTE_MAX);
+	else
+		return true;
 	return false;
 }

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/interrupt.h"
-#include "vmm/images.h"
+#include "vmm/volumes/images.h"
 
 #include <errno.h>
 #include <stdio.h>

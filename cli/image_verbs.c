@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/image.h"
-#include "vmm/images.h"
+#include "vmm/volumes/images.h"
 
 enum { OPT_JSON };
 

@@ -9,9 +9,9 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-static void set(void (*handler)(int))
+static void set(void (*handler)(int), unsigned flags)
 {
-	const struct sigaction action = {.sa_handler = handler};
+	const struct sigaction action = {.sa_handler = handler, .sa_flags = (int)flags};
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
@@ -20,11 +20,17 @@ static void set(void (*handler)(int))
 
 const volatile sig_atomic_t *cli_interrupted(void)
 {
-	set(on_signal);
+	set(on_signal, 0);
+	return &interrupted;
+}
+
+const volatile sig_atomic_t *cli_interrupted_once(void)
+{
+	set(on_signal, SA_RESETHAND);
 	return &interrupted;
 }
 
 void cli_interrupt_end(void)
 {
-	set(SIG_DFL);
+	set(SIG_DFL, 0);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A verb that undoes what it began when it is interrupted. */
+/* A verb that ends or undoes what it began when SIGINT, SIGTERM or SIGHUP comes. */
 #ifndef HV_CLI_INTERRUPT_H
 #define HV_CLI_INTERRUPT_H
 
 #include <signal.h>
 
-/* From now on SIGINT, SIGTERM and SIGHUP set a flag, to which this points. */
+/* From now on they set a flag, to which this points, and cut a wait short. */
 const volatile sig_atomic_t *cli_interrupted(void);
+/* The same for the first one; the second ends the process. */
+const volatile sig_atomic_t *cli_interrupted_once(void);
 
 /* From now on they end the process again. */
 void cli_interrupt_end(void);

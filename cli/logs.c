@@ -6,7 +6,7 @@
 #include "cli/common.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
-#include "vmm/units.h"
+#include "vmm/units/units.h"
 
 #include <errno.h>
 #include <fcntl.h>

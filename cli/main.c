@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The entry: which verb, its options, the configuration, the verb, its error. */
 #include "cli/common.h"
+#include "cli/program.h"
 #include "cli/verb.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/title.h"
 #include "lab/config.h"
 
 #include <errno.h>
@@ -104,7 +106,7 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 	while (optind < argc)
 		((char **)cli->names)[cli->n_names++] = argv[optind++];
 	if (cli->n_names < verb->min_names)
-		return bad_usage(verb, "a name is missing");
+		return bad_usage(verb, "too little: it takes %s", verb->args);
 	if (cli->n_names > verb->max_names)
 		return bad_usage(verb, "'%s' is too much", cli->names[verb->max_names]);
 	return CLI_DONE;
@@ -131,12 +133,13 @@ static int load_lab(struct cli *cli)
 
 static int run_verb(const struct verb *verb, struct cli *cli)
 {
-	int rc = verb->lab == CLI_LAB_NONE ? 0 : load_lab(cli);
+	int rc = verb->lab == CLI_LAB_NONE || cli->lab ? 0 : load_lab(cli);
 
 	if (rc < 0 && verb->lab == CLI_LAB_OPTIONAL) {
 		(void)error_wrap(&cli->err, rc, "note: going by what runs");
 		cli_tell(&cli->err);
 		cli->lab = calloc(1, sizeof(*cli->lab));
+		cli->faulty = true;
 		rc = cli->lab ? 0 : error_oom(&cli->err);
 	}
 	if (rc == 0)
@@ -200,21 +203,21 @@ static const struct verb *verb_of_program(const char *argv0)
 	return str_eq(name, "hv-generator") ? &verb_systemd_generator : NULL;
 }
 
-int main(int argc, char **argv)
+int cli_program_main(int argc, char **argv, struct lab *lab)
 {
 	cleanup_free char **names = calloc((size_t)argc + 1, sizeof(*names));
 	cleanup_free char **many = calloc((size_t)argc + 1, sizeof(*many));
-	struct cli cli = {.names = names, .many = many};
+	struct cli cli = {.names = names, .many = many, .lab = lab};
 	const struct verb *verb = verb_of_program(argv[0] ? argv[0] : "hv");
 	const char *config = NULL;
 	int next = 1, words = 0, rc;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* A supervisor is started by way of /proc/self/exe. */
+	/* hvup's supervisors are called the same. */
 	(void)prctl(PR_SET_NAME, "hv");
 	if (!names || !many)
 		return CLI_FAILED;
-	opterr = 0;
+	optind = opterr = 0;
 	if (!verb) {
 		rc = parse_global(argc, argv, &config, &next);
 		if (rc)
@@ -244,4 +247,10 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc < 0 ? CLI_DONE : rc;
 	return run_verb(verb, &cli);
+}
+
+int main(int argc, char **argv)
+{
+	title_init(argc, argv);
+	return cli_program_main(argc, argv, NULL);
 }

@@ -21,9 +21,9 @@ static int down(struct cli *cli, const char *name)
 	if (rc < 0)
 		return rc;
 	(void)cli_find_supervisor(cli, PATHS_NET, name, &supervisor);
-	rc = cli_end_network(cli, name, "hv-net-down",
-			     json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL),
-			     CLI_COMMAND_MS, &cli->err);
+	rc = cli_command_network(cli, name, "hv-net-down",
+				 json_pack("{s:b}", "force", cli->values[OPT_FORCE] != NULL),
+				 CLI_COMMAND_MS, &cli->err);
 	if (rc < 0)
 		close_fd(&supervisor.pidfd);
 	cli_await_supervisor(&supervisor);

@@ -2,7 +2,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/common.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 
 enum { OPT_JSON };
 

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "cli/wait.h"
 #include "vmm/json.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 #include "cli/common.h"
 
 #include "cli/program.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 
 #include <stdlib.h>
 
@@ -30,6 +30,8 @@ static int run(struct cli *cli)
 		return 0;
 	if (cli->values[OPT_READY_FD])
 		o.ready_fd = (int)fd;
+	/* What machines are given is nothing that this process has to know. */
+	lab_credentials_wipe(cli->lab, NULL);
 	rc = cli_find_network(cli, cli->names[0], &o.net);
 	if (rc == 0)
 		rc = cli_program_remember(&program, &cli->err);

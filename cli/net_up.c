@@ -5,7 +5,7 @@
 #include "cli/common.h"
 #include "cli/start.h"
 #include "cli/wait.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +14,7 @@
  * started, which was not told on its command line. */
 static int keep(struct cli *cli, const char *name)
 {
-	return cli_command(cli, PATHS_NET, name, "hv-net-keep", NULL, CLI_COMMAND_MS, NULL,
-			   &cli->err);
+	return cli_command_network(cli, name, "hv-net-keep", NULL, CLI_COMMAND_MS, &cli->err);
 }
 
 static int finish(struct cli *cli, struct start_job *job, const struct spec_network *net)

@@ -4,7 +4,9 @@
 #include "base/cleanup.h"
 #include "cli/common.h"
 #include "cli/spares.h"
+#include "vmm/fork/template.h"
 #include "vmm/inspect.h"
+#include "vmm/machine_hold.h"
 #include "vmm/rundir.h"
 
 #include <stdlib.h>
@@ -35,7 +37,7 @@ int cli_choose_vms(struct cli *cli, const struct spec_vm ***ret_vms, size_t *ret
 			vms[n++] = vm;
 	}
 	for (size_t i = 0; !cli->n_names && i < cli->lab->n_vms; i++)
-		if (cli->lab->vms[i].autostart)
+		if (cli->lab->vms[i].autostart && !template_is(&cli->paths, cli->lab->vms[i].name))
 			vms[n++] = &cli->lab->vms[i];
 	*ret_vms = steal_ptr(&vms);
 	*ret_n = n;
@@ -98,20 +100,40 @@ static int add_network(struct cli *cli, const struct spec_network *net, struct p
 	return rc;
 }
 
+/* What another verb works on may not be what a start will find; what is known is told all the same.
+ */
+static int add_held(struct cli *cli, const struct spec_vm *vm, const struct error *who,
+		    struct plan *plan)
+{
+	struct error unused = ERROR_INIT;
+	int rc = plan_add_wait(plan, vm, who->text, &cli->err);
+
+	if (rc == 0)
+		(void)inspect_plan_vm(&cli->paths, vm, plan, &unused);
+	return rc;
+}
+
 static int add_vm(struct cli *cli, const struct spec_vm *vm, struct plan *plan)
 {
 	cleanup_json json_t *status = NULL;
+	struct error who = ERROR_INIT;
 	enum rundir_state state;
 	bool served = false;
-	int rc = rundir_look(&cli->paths, PATHS_VM, vm->name, &state, &cli->err);
+	int rc;
 
+	if (machine_check_free(&cli->paths, vm->name, &who) < 0)
+		return add_held(cli, vm, &who, plan);
+	rc = rundir_look(&cli->paths, PATHS_VM, vm->name, &state, &cli->err);
 	if (rc == 0)
 		rc = rundir_read_status(&cli->paths, PATHS_VM, vm->name, &status, &served,
 					&cli->err);
 	if (rc == 0 && served && cli_spare_waits(status) && cli_spare_fits(cli, vm, status))
 		rc = plan_add_spare(plan, vm, &cli->err);
-	else if (rc == 0 && (state != RUNDIR_SERVED || (served && cli_spare_waits(status))))
-		rc = inspect_plan_vm(&cli->paths, vm, plan, &cli->err);
+	else if (rc == 0 && (state != RUNDIR_SERVED || (served && cli_spare_waits(status)))) {
+		rc = template_check_writable(&cli->paths, cli->lab, vm, &cli->err);
+		if (rc == 0)
+			rc = inspect_plan_vm(&cli->paths, vm, plan, &cli->err);
+	}
 	return error_wrap_if(&cli->err, rc, "vm '%s'", vm->name);
 }
 
@@ -137,6 +159,17 @@ int cli_print_plan(struct cli *cli, const struct spec_vm *const *vms, size_t n_v
 	return rc;
 }
 
+/* All that a start does not refuse because of those who lie on its disks. */
+static size_t choose_all(const struct cli *cli, const struct spec_vm **vms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cli->lab->n_vms; i++)
+		if (template_check_writable(&cli->paths, cli->lab, &cli->lab->vms[i], NULL) == 0)
+			vms[n++] = &cli->lab->vms[i];
+	return n;
+}
+
 enum { OPT_JSON };
 
 static const struct cli_option options[] = {
@@ -153,8 +186,7 @@ static int run(struct cli *cli)
 	rc = cli_choose_vms(cli, &vms, &n);
 	/* Without names, and with none that starts by itself: the whole lab. */
 	if (rc == 0 && !n)
-		for (; n < cli->lab->n_vms; n++)
-			vms[n] = &cli->lab->vms[n];
+		n = choose_all(cli, vms);
 	if (rc == 0)
 		rc = cli_print_plan(cli, vms, n, cli->values[OPT_JSON] != NULL, &steps);
 	if (rc == 0 && steps)
@@ -168,7 +200,7 @@ const struct verb verb_plan = {
 	.summary = "print what up would change",
 	.text = "Looks and touches nothing. Without names: the virtual machines that have "
 		"autostart, or all\nwhere none has. Exits with 0 where there is nothing to do, with 3 "
-		"where there is.",
+		"where there is. What another verb\nworks on has to wait for that first.",
 	.options = options,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,

@@ -6,8 +6,8 @@
 #include "cli/verb.h"
 
 /*
- * The VMs named on the command line, each once, or all with autostart where
- * none is named. The array is the caller's to free, its entries the lab's.
+ * The VMs named on the command line, each once, or all with autostart that are no
+ * templates where none is named. The array is the caller's to free, its entries the lab's.
  */
 int cli_choose_vms(struct cli *cli, const struct spec_vm ***ret_vms, size_t *ret_n);
 

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/program.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
+
+int cli_program_call(void *arg, int argc, char **argv)
+{
+	struct cli *cli = arg;
+
+	/* Of what is wrong with it the new process is to know, too. */
+	return cli_program_main(argc, argv, cli->faulty ? NULL : steal_ptr(&cli->lab));
+}
 
 int cli_program_remember(char **ret_path, struct error *err)
 {

@@ -44,8 +44,34 @@ static int run_help(struct qmp_shell *s, char *const *words, size_t n)
 	return 0;
 }
 
+struct wanted {
+	const char *name;
+	bool found;
+};
+
+static void look_at_name(const char *name, void *arg)
+{
+	struct wanted *wanted = arg;
+
+	wanted->found = wanted->found || str_eq(name, wanted->name);
+}
+
+/* One that never comes would be waited for without end. */
+static int check_event(struct qmp_shell *s, const char *name)
+{
+	const struct qmp_schema *schema = shell_schema(s);
+	struct wanted wanted = {.name = name};
+
+	if (!schema)
+		return -s->err.code;
+	qmp_schema_each_event(schema, look_at_name, &wanted);
+	return wanted.found ? 0 : error_set(&s->err, ENOENT, "there is no event '%s'", name);
+}
+
 static int run_events(struct qmp_shell *s, char *const *words, size_t n)
 {
+	bool names;
+
 	if (n > SHELL_FILTER_MAX)
 		return error_set(&s->err, E2BIG, "more than %d events", SHELL_FILTER_MAX);
 	if (!n) {
@@ -54,9 +80,16 @@ static int run_events(struct qmp_shell *s, char *const *words, size_t n)
 			(void)printf("%s\n", s->filter[i]);
 		return 0;
 	}
+	names = !str_eq(words[0], "on") && !str_eq(words[0], "off");
+	for (size_t i = 0; names && i < n; i++) {
+		int rc = check_event(s, words[i]);
+
+		if (rc < 0)
+			return rc;
+	}
 	s->n_filter = 0;
 	s->shows_all = str_eq(words[0], "on");
-	for (size_t i = 0; !s->shows_all && !str_eq(words[0], "off") && i < n; i++)
+	for (size_t i = 0; names && i < n; i++)
 		(void)str_format(s->filter[s->n_filter++], sizeof(s->filter[0]), "%s", words[i]);
 	return 0;
 }
@@ -101,6 +134,9 @@ static int run_wait(struct qmp_shell *s, char *const *words, size_t n)
 		return error_set(&s->err, EINVAL, "wait takes an event, and seconds at most");
 	if (n == 2 && !parse_seconds(s, words[1], &timeout_ms))
 		return -s->err.code;
+	rc = check_event(s, words[0]);
+	if (rc < 0)
+		return rc;
 	deadline = clock_now_usec() + timeout_ms * 1000;
 	while (!take_event(s, words[0], &from)) {
 		uint64_t now = clock_now_usec();

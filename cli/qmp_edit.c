@@ -33,8 +33,9 @@ struct editor {
 	HistEvent ev;
 	struct qmp_shell *shell;
 	char prompt[80];
-	sigset_t waiting;
+	sigset_t waiting, interrupt;
 	bool interrupted, reading;
+	bool asked; /* whether quit is meant */
 };
 
 static void on_interrupt(int signal)
@@ -98,6 +99,14 @@ static int read_character(wchar_t *ret_c)
 	}
 }
 
+/* Whether Ctrl-C came before what can be read now: ppoll() tells of input first. */
+static bool was_interrupted(struct editor *e)
+{
+	const struct timespec now = {0};
+
+	return sigtimedwait(&e->interrupt, NULL, &now) == SIGINT;
+}
+
 static int get_character(EditLine *el, wchar_t *ret_c)
 {
 	struct editor *e;
@@ -113,6 +122,9 @@ static int get_character(EditLine *el, wchar_t *ret_c)
 			e->interrupted = errno == EINTR;
 			return -1;
 		}
+		e->interrupted = was_interrupted(e);
+		if (e->interrupted)
+			return -1;
 		if (p[1].revents && qmp_session_read(e->shell->session, &e->shell->err) < 0) {
 			e->shell->leaves = true;
 			return -1;
@@ -134,10 +146,19 @@ static size_t common_length(const struct strv *words)
 
 static void list(const struct strv *words)
 {
+	size_t column = 0, width = columns();
+
+	/* No word over the end of a row: it would be two there. */
 	(void)printf("\n");
-	for (size_t i = 0; i < words->n && i < LISTED_MAX; i++)
-		(void)printf("%s%s", i ? "  " : "", words->v[i]);
-	(void)printf("%s\n", words->n > LISTED_MAX ? "  ..." : "");
+	for (size_t i = 0; i < words->n && i <= LISTED_MAX; i++) {
+		const char *word = i < LISTED_MAX ? words->v[i] : "...";
+		size_t len = strlen(word);
+		const char *space = !column ? "" : column + 2 + len < width ? "  " : "\n";
+
+		(void)printf("%s%s", space, word);
+		column = (*space == ' ' ? column + 2 : 0) + len;
+	}
+	(void)printf("\n");
 	(void)fflush(stdout);
 }
 
@@ -214,14 +235,28 @@ static int open_editor(struct editor *e, struct qmp_shell *s)
 static void catch_interrupt(struct editor *e)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
+	sigemptyset(&e->interrupt);
+	sigaddset(&e->interrupt, SIGINT);
 	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigprocmask(SIG_BLOCK, &set, &e->waiting);
+	(void)sigprocmask(SIG_BLOCK, &e->interrupt, &e->waiting);
 	sigdelset(&e->waiting, SIGINT);
 	qmp_session_set_signals(e->shell->session, &e->waiting);
+}
+
+/* Elsewhere quit leaves a shell; here it is QEMU's. A second one in a row is meant. */
+static bool is_doubtful(struct editor *e, const char *line)
+{
+	size_t begin = strspn(line, " \t");
+	bool quits = str_after(line + begin, "quit") &&
+		     !line[begin + 4 + strspn(line + begin + 4, " \t")];
+	bool asks = quits && !e->asked;
+
+	e->asked = asks;
+	if (asks)
+		(void)printf("quit ends the machine, exit leaves this shell: once more, and it "
+			     "ends\n");
+	return asks;
 }
 
 /* One line that was typed. False where there is none any more. */
@@ -248,6 +283,8 @@ static bool edit_line(struct editor *e, bool *failed)
 		return false;
 	if (*line)
 		(void)lib->history(e->history, &e->ev, H_ENTER, typed);
+	if (is_doubtful(e, line))
+		return true;
 	rc = shell_run_line(s, line);
 	/* To leave is no command: what counts is the one before. */
 	if (!s->leaves)

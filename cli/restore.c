@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmm/backup_restore.h"
+#include "vmm/backup/backup_restore.h"
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"

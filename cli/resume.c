@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "vmm/layers.h"
-#include "vmm/snapshot_store.h"
+#include "vmm/layers/layers.h"
+#include "vmm/snapshot/snapshot_store.h"
 
 #include <errno.h>
 

@@ -3,10 +3,10 @@
 #include "base/str.h"
 #include "cli/stop.h"
 #include "disk/record.h"
-#include "vmm/layers.h"
+#include "vmm/layers/layers.h"
 #include "vmm/machines.h"
 #include "vmm/rundir.h"
-#include "vmm/volume_users.h"
+#include "vmm/volumes/volume_users.h"
 
 #include <errno.h>
 #include <unistd.h>

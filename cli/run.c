@@ -5,7 +5,7 @@
 #include "cli/program.h"
 #include "cli/spares.h"
 #include "vmm/json.h"
-#include "vmm/keeper.h"
+#include "vmm/keeper/keeper.h"
 #include "vmm/rundir.h"
 
 #include <stdlib.h>
@@ -52,9 +52,7 @@ static int run(struct cli *cli)
 	if (rc == 0 && !o.spare)
 		rc = end_spare(cli, o.vm);
 	/* What others are given is nothing that this process has to know. */
-	for (size_t i = 0; rc == 0 && i < cli->lab->n_vms; i++)
-		if (&cli->lab->vms[i] != o.vm)
-			spec_credentials_wipe(&cli->lab->vms[i]);
+	lab_credentials_wipe(cli->lab, o.vm);
 	if (rc == 0)
 		rc = cli_program_remember(&program, &cli->err);
 	if (rc == 0)

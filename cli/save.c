@@ -5,8 +5,10 @@
 #include "cli/common.h"
 #include "cli/snap.h"
 #include "cli/wait.h"
-#include "vmm/suspend.h"
+#include "vmm/layers/machine_images.h"
+#include "vmm/snapshot/suspend.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { OPT_JSON, OPT_BY_KEEPER };
@@ -30,9 +32,21 @@ static int await_end(struct cli *cli, const struct spec_vm *vm, struct child *su
 	return rc;
 }
 
+/* Rather than end what another verb does at its disks; when the host goes down that ends anyhow. */
+static int hold_images(struct cli *cli, const char *name, int *ret_fd)
+{
+	int rc = cli->values[OPT_BY_KEEPER]
+			 ? 0
+			 : machine_images_lock(&cli->paths, name, ret_fd, &cli->err);
+
+	/* Of one that is not up more is said later. */
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int save_one(struct cli *cli, const char *name)
 {
 	struct child supervisor = CHILD_INIT;
+	cleanup_close int images_fd = -1;
 	bool json = cli->values[OPT_JSON] != NULL;
 	struct snapshot_outcome outcome = {.stopped = true};
 	char size[32];
@@ -43,7 +57,10 @@ static int save_one(struct cli *cli, const char *name)
 	if (rc < 0)
 		return rc;
 	(void)cli_find_supervisor(cli, PATHS_VM, s.request.vm->name, &supervisor);
-	rc = suspend_save(&s.request, &outcome.memory_bytes, &cli->err);
+	rc = hold_images(cli, name, &images_fd);
+	if (rc == 0)
+		rc = suspend_save(&s.request, &outcome.memory_bytes, &cli->err);
+	close_fd(&images_fd);
 	bar_end(&s.bar);
 	if (rc == 0 && !cli->values[OPT_BY_KEEPER])
 		rc = await_end(cli, s.request.vm, &supervisor);

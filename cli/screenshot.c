@@ -122,9 +122,7 @@ static int take(struct cli *cli, const struct spec_vm *vm, struct picture *p)
 	struct qmp_sync *sync = NULL;
 	int fd = -1, rc;
 
-	rc = rundir_connect(&cli->paths, PATHS_VM, vm->name, NAME_QMP, &fd, &cli->err);
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		return error_set(&cli->err, ENOTCONN, "it is not up (hv up %s)", vm->name);
+	rc = rundir_connect_vm(&cli->paths, vm->name, &fd, &cli->err);
 	if (rc == 0)
 		rc = qmp_sync_open(fd, &sync, &cli->err);
 	if (rc == 0)

@@ -7,7 +7,7 @@
 #include "cli/common.h"
 #include "cli/plan.h"
 #include "cli/start.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,8 +67,15 @@ static int on_start(void *arg, struct error *err)
 	interrupt_release(&s->before);
 	rc = start(s->cli, s->request.vm);
 	interrupt_hold(&s->before);
-	if (rc < 0)
-		*err = s->cli->err;
+	if (rc < 0) {
+		/* Whose error it is the verb says once more. */
+		const char *text = s->cli->err.text;
+		const char *name = str_after(text, "vm '");
+		const char *after = name ? str_after(name, s->request.vm->name) : NULL;
+
+		after = after ? str_after(after, "': ") : NULL;
+		(void)error_set(err, s->cli->err.code, "%s", after ? after : text);
+	}
 	return rc;
 }
 
@@ -115,6 +122,9 @@ int snap_print_done(const struct snap *s, const struct snapshot_outcome *outcome
 		"{s:s s:s s:s s:I s:s}", "event", "done", "vm", s->request.vm->name, "tag",
 		s->request.tag, "memory", (json_int_t)outcome->memory_bytes, "state",
 		outcome->stopped ? "stopped" : (outcome->runs ? "running" : "paused"));
+	if (line && outcome->stood_usec)
+		(void)json_object_set_new(line, "stood_ms",
+					  json_real((double)outcome->stood_usec / 1000));
 	cleanup_free char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 
 	json_decref(line);

@@ -5,7 +5,7 @@
 
 #include "cli/bar.h"
 #include "cli/verb.h"
-#include "vmm/snapshot.h"
+#include "vmm/snapshot/snapshot.h"
 
 #include <signal.h>
 

@@ -6,7 +6,7 @@
 #include "cli/bar.h"
 #include "cli/common.h"
 #include "vmm/host.h"
-#include "vmm/layers.h"
+#include "vmm/layers/layers.h"
 
 enum { OPTION_LIMIT, OPTION_JSON };
 
@@ -112,7 +112,8 @@ const struct verb verb_snap_commit = {
 	.summary = "fold the layers of its disks down to TAG into one",
 	.text = "Without TAG the active layer goes into the one next below. The guest goes on, but for "
 		"a moment in the\nend. The image below is no snapshot any more from the first moment "
-		"on, also after an interrupt.",
+		"on, also after an interrupt. A layer\nwith a snapshot of hv snap save is not folded "
+		"away; in the one that is folded into they stay.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 2,
@@ -125,7 +126,9 @@ const struct verb verb_snap_rebase = {
 	.name = "snap rebase",
 	.args = "NAME",
 	.summary = "copy what lies below its disks into them, so that they stand alone",
-	.text = "The guest goes on. The images below stay as they are. An interrupt leaves what was.",
+	.text = "The guest goes on, but for a moment in the end. The images below stay as they are. An "
+		"interrupt leaves\nwhat was. It is refused where its own layers hold snapshots of hv "
+		"snap save, which would be of no\nuse then.",
 	.options = options,
 	.min_names = 1,
 	.max_names = 1,

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/snap.h"
-#include "vmm/snapshot_store.h"
+#include "vmm/snapshot/snapshot_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

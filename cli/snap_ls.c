@@ -2,8 +2,9 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/common.h"
-#include "vmm/layers.h"
-#include "vmm/snapshot_store.h"
+#include "vmm/layers/layers.h"
+#include "vmm/snapshot/snapshot_place.h"
+#include "vmm/snapshot/snapshot_store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +91,29 @@ static size_t count(const struct snapshot_store *s)
 	return n;
 }
 
-static void print(const struct snapshot_store *s)
+/* NULL: it can be loaded as it is, or that cannot be seen by who asks. The caller frees it. */
+static char *hidden_in(const struct spec_vm *vm, const struct snapshot_record *r)
+{
+	char *layer = NULL;
+
+	if (is_whole(r))
+		(void)snapshot_place_find(vm, r, &layer, NULL);
+	return layer;
+}
+
+static void print_hidden(const struct spec_vm *vm, const struct snapshot_store *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		cleanup_free char *layer = hidden_in(vm, &s->v[i]);
+
+		if (layer)
+			(void)printf("%s lies in layer %s, and can be loaded after hv snap commit "
+				     "%s %s\n",
+				     s->v[i].tag, layer, vm->name, layer);
+	}
+}
+
+static void print(const struct spec_vm *vm, const struct snapshot_store *s)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 
@@ -106,6 +129,7 @@ static void print(const struct snapshot_store *s)
 	add_children(l, NULL, 0);
 	cli_table_print(&l->table, stdout);
 	free(l);
+	print_hidden(vm, s);
 	if (s->loading)
 		(void)printf("the load of %s was broken off, or is under way\n", s->loading);
 }
@@ -151,18 +175,21 @@ static int add_layers_json(json_t *list, const char *vm, json_t *layers)
 	return 0;
 }
 
-static int add_json(json_t *list, const char *vm, const struct snapshot_store *s)
+static int add_json(json_t *list, const struct spec_vm *vm, const struct snapshot_store *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
+		cleanup_free char *layer = hidden_in(vm, &s->v[i]);
 		json_t *entry = is_whole(&s->v[i]) ? snapshot_record_encode(&s->v[i]) : NULL;
 
 		if (!is_whole(&s->v[i]))
 			continue;
-		if (!entry || json_object_set_new(entry, "vm", json_string(vm)) < 0 ||
+		if (!entry || json_object_set_new(entry, "vm", json_string(vm->name)) < 0 ||
 		    json_object_set_new(entry, "kind", json_string("internal")) < 0 ||
 		    json_object_set_new(
 			    entry, "current",
 			    json_boolean(s->current && str_eq(s->current, s->v[i].tag))) < 0 ||
+		    json_object_set_new(entry, "layer", layer ? json_string(layer) : json_null()) <
+			    0 ||
 		    json_array_append_new(list, entry) < 0) {
 			json_decref(entry);
 			return -ENOMEM;
@@ -186,14 +213,13 @@ static int list_one(struct cli *cli, const struct spec_vm *vm, json_t *list, boo
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s'", vm->name);
 	if (list) {
-		if (add_json(list, vm->name, &store) < 0 ||
-		    add_layers_json(list, vm->name, layers) < 0)
+		if (add_json(list, vm, &store) < 0 || add_layers_json(list, vm->name, layers) < 0)
 			rc = error_oom(&cli->err);
 	} else {
 		if (titled && (count(&store) || json_array_size(layers)))
 			(void)printf("%s:\n", vm->name);
 		if (count(&store) || (!titled && !json_array_size(layers)))
-			print(&store);
+			print(vm, &store);
 		print_layers(layers);
 	}
 	snapshot_store_close(&store);
@@ -227,7 +253,8 @@ const struct verb verb_snap_ls = {
 	.text = "Each stands below the one that the machine was at when it was made. Without NAME: of "
 		"all\nmachines that have some. What hv snap save --external made of its disks "
 		"follows as EXTERNAL, with\nthe images, each below the one that it lies on; in "
-		"JSON its kind is \"external\".",
+		"JSON its kind is \"external\". A snapshot that lies in\nsuch a layer, its "
+		"\"layer\" in JSON, cannot be loaded before hv snap commit.",
 	.options = options,
 	.max_names = 1,
 	.names = CLI_NAMES_VM,

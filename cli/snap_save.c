@@ -4,7 +4,7 @@
 #include "cli/common.h"
 #include "cli/snap.h"
 #include "cli/snap_layers.h"
-#include "vmm/snapshot_record.h"
+#include "vmm/snapshot/snapshot_record.h"
 
 #include <errno.h>
 #include <time.h>
@@ -26,7 +26,11 @@ static void print(const struct snap *s, const struct snapshot_outcome *outcome)
 	char size[32];
 
 	str_format_size(size, sizeof(size), outcome->memory_bytes);
-	if (outcome->stopped)
+	if (outcome->stood_usec && s->request.live)
+		(void)printf("%s: snapshot %s, with %s of memory; the guest stood for %.1f ms\n",
+			     s->request.vm->name, s->request.tag, size,
+			     (double)outcome->stood_usec / 1000);
+	else if (outcome->stopped)
 		(void)printf("%s: snapshot %s, without memory\n", s->request.vm->name,
 			     s->request.tag);
 	else
@@ -50,9 +54,8 @@ static int run(struct cli *cli)
 				 "--external wants a TAG, and has neither --note nor --live");
 	if (cli->values[OPT_EXTERNAL])
 		return cli_snap_save_external(cli, cli->names[0], cli->names[1], json);
-	if (note && strlen(note) > SNAPSHOT_NOTE_MAX)
-		return cli_usage(cli, &verb_snap_save, "a note has at most %d bytes",
-				 SNAPSHOT_NOTE_MAX);
+	if (!cli_check_note(cli, &verb_snap_save, note))
+		return 0;
 	if (localtime_r(&now, &tm))
 		(void)strftime(tag, sizeof(tag), "%Y-%m-%d-%H%M%S", &tm);
 	rc = snap_begin(&s, cli, "save", cli->n_names > 1 ? cli->names[1] : tag, json);
@@ -60,11 +63,8 @@ static int run(struct cli *cli)
 		snap_end(&s);
 		return rc;
 	}
-	/* QEMU would have to take page faults of its own after the seal: docs/decisions.md. */
-	if (cli->values[OPT_LIVE])
-		(void)fprintf(stderr, "hv: note: --live is not to be had within QEMU's jail, which "
-				      "has no userfaultfd: the guest stands while it is saved\n");
 	s.request.note = note;
+	s.request.live = cli->values[OPT_LIVE] != NULL;
 	rc = snapshot_save(&s.request, &outcome, &cli->err);
 	snap_end(&s);
 	if (rc < 0)
@@ -80,10 +80,12 @@ const struct verb verb_snap_save = {
 	.args = "NAME [TAG]",
 	.summary = "keep disks, NVRAM, memory and TPM as they are now",
 	.text = "Of a machine that runs, is paused or is stopped; without TAG it is named by date "
-		"and time. A guest\nthat runs stands while its memory is written. Either all of it "
-		"is there afterwards or nothing.\nDisks have to be qcow2; those that are "
-		"read_only are left out. Ctrl-C takes away what was\nmade, and the machine goes "
-		"on as before.\nWith --external the image of dc01.qcow2 becomes dc01@TAG.qcow2, "
+		"and time. A guest\nthat runs stands while its memory is written; with --live it runs "
+		"on, stands for some\nmilliseconds at the end, and is saved as it is then. Either all "
+		"of it is there afterwards or\nnothing. Disks have to be qcow2; those that are "
+		"read_only are left out. Ctrl-C takes away what\nwas made, and the machine goes on as "
+		"before.\n"
+		"With --external the image of dc01.qcow2 becomes dc01@TAG.qcow2, "
 		"which nobody writes to any more,\nand dc01.qcow2 a layer on it: see hv snap "
 		"commit and rebase.",
 	.options = options,

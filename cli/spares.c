@@ -8,13 +8,13 @@
 #include "cli/common.h"
 #include "cli/plan.h"
 #include "cli/start.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/json.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 #include "vmm/pins.h"
-#include "vmm/prepared.h"
 #include "vmm/rundir.h"
 #include "vmm/states.h"
-#include "vmm/units.h"
+#include "vmm/units/units.h"
 #include "vmm/vm_status.h"
 
 #include <dirent.h>

@@ -6,6 +6,8 @@
 #include "cli/common.h"
 #include "cli/program.h"
 #include "cli/vsock.h"
+#include "vmm/json.h"
+#include "vmm/states.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -46,6 +48,14 @@ static int add_proxy(struct strv *argv, uint32_t cid, struct error *err)
 	return 0;
 }
 
+static bool is_down(json_t *status)
+{
+	const char *state = json_get_string(status, "state");
+
+	return state && (str_eq(state, vm_state_name(VM_STATE_STOPPED)) ||
+			 str_eq(state, vm_state_name(VM_STATE_CRASHED)));
+}
+
 /* By an address, else by vsock, where both ends have that. */
 static int find_way(struct cli *cli, const struct spec_vm *vm, json_t *status, struct strv *argv,
 		    char **ret_host)
@@ -53,6 +63,9 @@ static int find_way(struct cli *cli, const struct spec_vm *vm, json_t *status, s
 	uint32_t cid = cli_vsock_of(status);
 	int rc = cli_find_address(cli, vm, status, ret_host, &cli->err);
 
+	if (rc == -EADDRNOTAVAIL && is_down(status))
+		return error_set(&cli->err, ENOTCONN, "vm '%s' is not up (hv up %s)", vm->name,
+				 vm->name);
 	if (rc != -EADDRNOTAVAIL || !cid)
 		return rc;
 	cli->err = (struct error)ERROR_INIT;

@@ -5,12 +5,13 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cli/program.h"
 #include "cli/progress.h"
 #include "qmp/client.h"
-#include "vmm/background.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
 #include "vmm/signals.h"
+#include "vmm/units/background.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -191,7 +192,16 @@ static int begin(struct cli *cli, struct start_all *all, struct start_job *job)
 		all->n++;
 		return begin_spare(cli, s);
 	}
-	rc = background_start(&cli->paths, job->kind, job->name, option, &s->background, &job->err);
+	rc = background_start(
+		&(struct background_request){
+			.paths = &cli->paths,
+			.kind = job->kind,
+			.name = job->name,
+			.option = option,
+			.program = cli_program_call,
+			.program_arg = cli,
+		},
+		&s->background, &job->err);
 	if (rc < 0)
 		return rc;
 	all->n++;

@@ -5,10 +5,10 @@
 #include "cli/common.h"
 #include "cli/progress.h"
 #include "cli/spares.h"
+#include "vmm/fork/prepare.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/host.h"
-#include "vmm/layers.h"
-#include "vmm/prepare.h"
-#include "vmm/prepared.h"
+#include "vmm/layers/layers.h"
 
 #include <errno.h>
 #include <time.h>
@@ -49,8 +49,8 @@ static int save(struct cli *cli)
 				 "'%s' is no name: 1 to 63 letters, digits and _ . -, the first a "
 				 "letter or digit",
 				 cli->names[1]);
-	if (note && strlen(note) > 1000)
-		return cli_usage(cli, &verb_state_save, "--note takes at most 1000 bytes");
+	if (!cli_check_note(cli, &verb_state_save, note))
+		return 0;
 	rc = cli_find_vm(cli, cli->names[0], &vm);
 	if (rc < 0)
 		return rc;

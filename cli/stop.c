@@ -7,7 +7,7 @@
 #include "cli/plan.h"
 #include "cli/start.h"
 #include "qmp/client.h"
-#include "vmm/adopt.h"
+#include "vmm/keeper/adopt.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
 

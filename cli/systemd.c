@@ -7,9 +7,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "lab/config.h"
-#include "vmm/generator.h"
-#include "vmm/group_holder.h"
-#include "vmm/units.h"
+#include "vmm/units/generator.h"
+#include "vmm/units/group_holder.h"
+#include "vmm/units/units.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmm/template.h"
+#include "vmm/fork/template.h"
 #include "cli/common.h"
 
 enum { OPT_UNDO };
@@ -19,7 +19,7 @@ static int run(struct cli *cli)
 	rc = cli->values[OPT_UNDO] ? template_undo(&cli->paths, cli->lab, vm, &cli->err)
 				   : template_make(&cli->paths, vm, &cli->err);
 	if (rc < 0)
-		return error_wrap(&cli->err, rc, "vm '%s'", vm->name);
+		return rc;
 	(void)printf(cli->values[OPT_UNDO] ? "%s is no template any more\n" : "%s is a template\n",
 		     vm->name);
 	return 0;

@@ -43,6 +43,7 @@ enum cli_lab {
 struct cli {
 	struct paths paths;
 	struct lab *lab; /* loaded where the verb wants it */
+	bool faulty; /* it has faults, and the verb goes by an empty one */
 	struct spec_vm stray; /* one that is up, or was, and not configured */
 	const char *values[CLI_OPTIONS_MAX]; /* by option; "" for a flag; NULL: not given */
 	char **many; /* values of the option that may be given more than once, NULL at the end */
@@ -152,5 +153,9 @@ int cli_usage(struct cli *cli, const struct verb *verb, const char *fmt, ...)
  * error. Absent: fallback. */
 bool cli_number(struct cli *cli, const struct verb *verb, size_t option, uint64_t max,
 		uint64_t fallback, uint64_t *ret_value);
+
+/* Whether a note (NULL: none) can be kept: up to 1000 bytes of UTF-8. What cannot is a usage
+ * error. */
+bool cli_check_note(struct cli *cli, const struct verb *verb, const char *note);
 
 #endif

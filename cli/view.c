@@ -108,9 +108,7 @@ static int look(struct view *v, const char *name)
 	cleanup_close int fd = -1;
 	int rc;
 
-	rc = rundir_connect(&cli->paths, PATHS_VM, name, NAME_QMP, &fd, &cli->err);
-	if (rc == -ENOENT || rc == -ECONNREFUSED)
-		return error_set(&cli->err, ENOTCONN, "it is not up (hv up %s)", name);
+	rc = rundir_connect_vm(&cli->paths, name, &fd, &cli->err);
 	close_fd(&fd);
 	if (rc < 0)
 		return rc;

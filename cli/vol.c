@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "vmm/volume_users.h"
-#include "vmm/volumes.h"
+#include "vmm/volumes/volume_users.h"
+#include "vmm/volumes/volumes.h"
 
 #include <errno.h>
 #include <inttypes.h>

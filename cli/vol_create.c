@@ -6,7 +6,7 @@
 #include "cli/vol.h"
 #include "disk/chain.h"
 #include "disk/copy.h"
-#include "vmm/volumes.h"
+#include "vmm/volumes/volumes.h"
 
 #include <errno.h>
 
@@ -27,7 +27,7 @@ static int create_on(struct cli *cli, const struct volume *volume, uint64_t byte
 	if (rc == 0)
 		rc = disk_chain_examine(base.path, base.format, &info, &cli->err);
 	/* What runs on it changes what is seen from above. */
-	if (rc == 0 && info.in_use)
+	if (rc == 0 && info.written)
 		rc = error_set(&cli->err, EBUSY, "'%s' is in use", base.path);
 	return rc < 0 ? rc : disk_overlay(volume->path, base.path, base.format, bytes, &cli->err);
 }

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/vol.h"
-#include "vmm/volumes.h"
+#include "vmm/volumes/volumes.h"
 
 enum { OPT_JSON };
 

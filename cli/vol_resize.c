@@ -4,12 +4,16 @@
 #include "cli/common.h"
 #include "cli/vol.h"
 #include "disk/chain.h"
+#include "vmm/fork/template.h"
+#include "vmm/layers/hold.h"
+#include "vmm/layers/machine_images.h"
 #include "vmm/vm_status.h"
-#include "vmm/volume_users.h"
-#include "vmm/volumes.h"
+#include "vmm/volumes/volume_users.h"
+#include "vmm/volumes/volumes.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* Which disk of a machine that is up it is, by what the machine was started with; -1:
  * none. */
@@ -84,14 +88,52 @@ static int find_node(struct cli *cli, const char *vm, int index, char *ret_node,
 
 static int resize_live(struct cli *cli, const char *vm, int index, uint64_t bytes)
 {
+	cleanup_close int images_fd = -1;
 	char node[64];
-	int rc = find_node(cli, vm, index, node, sizeof(node));
+	int rc = machine_images_lock(&cli->paths, vm, &images_fd, &cli->err);
 
+	if (rc < 0)
+		return error_wrap(&cli->err, rc, "vm '%s'", vm);
+	rc = find_node(cli, vm, index, node, sizeof(node));
 	if (rc < 0)
 		return rc;
 	return cli_command(cli, PATHS_VM, vm, "block_resize",
 			   json_pack("{s:s s:I}", "node-name", node, "size", (json_int_t)bytes),
 			   CLI_COMMAND_MS, NULL, &cli->err);
+}
+
+/* Machines that have it are down, and stay so: none of them begins with half of it, nor does a verb
+ * go on that has the image open. */
+static int hold_users(struct cli *cli, const struct strv *users, struct rundir *holds, size_t *n)
+{
+	for (*n = 0; *n < users->n; (*n)++) {
+		const struct spec_vm *vm = lab_find_vm(cli->lab, users->v[*n]);
+		int rc = template_check_writable(&cli->paths, cli->lab, vm, &cli->err);
+
+		rc = error_wrap_if(&cli->err, rc, "vm '%s'", vm->name);
+		if (rc == 0)
+			rc = machine_hold_files(&cli->paths, vm, &holds[*n], &cli->err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int resize_still(struct cli *cli, const struct volume *volume, uint64_t bytes)
+{
+	cleanup_free struct rundir *holds = NULL;
+	cleanup_strv struct strv users = {0};
+	size_t n = 0;
+	int rc;
+
+	volume_users_find(cli->lab, volume->path, &users);
+	holds = calloc(users.n + 1, sizeof(*holds));
+	rc = !holds || users.failed ? error_oom(&cli->err) : hold_users(cli, &users, holds, &n);
+	if (rc == 0)
+		rc = disk_grow(volume->path, volume->format, bytes, &cli->err);
+	for (size_t i = 0; i < n; i++)
+		rundir_remove(&holds[i], &cli->paths, PATHS_VM, users.v[i]);
+	return rc;
 }
 
 /* Whether there is anything to do: 1, and 0 where it has that size already. */
@@ -134,7 +176,7 @@ static int run(struct cli *cli)
 		rc = find_running(cli, volume.path, &vm, &index);
 	if (rc == 0)
 		rc = vm ? resize_live(cli, vm->name, index, bytes)
-			: disk_grow(volume.path, volume.format, bytes, &cli->err);
+			: resize_still(cli, &volume, bytes);
 	if (rc == 0)
 		cli_vol_note_size(cli, &volume, bytes);
 	return rc;

@@ -4,8 +4,10 @@
 #include "cli/common.h"
 #include "disk/frozen.h"
 #include "disk/record.h"
-#include "vmm/volume_users.h"
-#include "vmm/volumes.h"
+#include "vmm/machine_hold.h"
+#include "vmm/rundir.h"
+#include "vmm/volumes/volume_users.h"
+#include "vmm/volumes/volumes.h"
 
 #include <errno.h>
 
@@ -37,8 +39,16 @@ static int check_users(struct cli *cli, const struct volume *volume)
 	cleanup_strv struct strv users = {0};
 
 	volume_users_find(cli->lab, volume->path, &users);
-	for (size_t i = 0; i < users.n; i++)
+	for (size_t i = 0; i < users.n; i++) {
+		int rc = rundir_check_held(&cli->paths, PATHS_VM, users.v[i], &cli->err);
+
+		if (rc < 0)
+			return error_wrap(&cli->err, rc, "vm '%s'", users.v[i]);
+		rc = machine_check_saved(&cli->paths, lab_find_vm(cli->lab, users.v[i]), &cli->err);
+		if (rc < 0)
+			return rc;
 		strbuf_addf(&names, "%s'%s'", i ? ", " : "", users.v[i]);
+	}
 	if (!users.n || cli->values[OPT_FORCE])
 		return 0;
 	return error_set(&cli->err, EBUSY, "'%s' is a disk of vm %s (--force removes it)",

@@ -14,7 +14,7 @@
 #include "cli/progress.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
-#include "vmm/network.h"
+#include "vmm/network/network.h"
 #include "vmm/rundir.h"
 #include "vmm/vm_status.h"
 
@@ -27,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 64 * 1024, ASK_AGAIN_MS = 500 };
+enum { CHUNK_BYTES = 64 * 1024, ASK_AGAIN_MS = 500, FREE_USEC = 5 * 1000 * 1000 };
 
 struct waiting {
 	struct cli *cli;
@@ -74,7 +74,8 @@ static void watch_folder(struct waiting *w, enum paths_kind kind, const char *na
 		return;
 	(void)str_format(path, sizeof(path), "/proc/self/fd/%d", dirfd);
 	(void)inotify_add_watch(w->inotify, path,
-				IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
+				IN_MODIFY | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_CLOSE_WRITE |
+					IN_ONLYDIR);
 }
 
 static void watch_folders(struct waiting *w)
@@ -184,6 +185,9 @@ static int look_at_vm(struct waiting *w, struct error *err)
 	enum vm_state state;
 	int rc;
 
+	/* By whom stays in err. */
+	if (w->condition->what == WAIT_FREE)
+		return rundir_check_held(&w->cli->paths, PATHS_VM, w->name, err) == 0;
 	rc = vm_status_read(&w->cli->paths, w->vm, &status, err);
 	if (rc < 0)
 		return rc;
@@ -218,6 +222,7 @@ static int look_at_vm(struct waiting *w, struct error *err)
 	case WAIT_SSH:
 	case WAIT_UNIT:
 		return cli_wait_ask(w->cli, w->vm, status, w->condition, err);
+	case WAIT_FREE:
 	case WAIT_RUNNING:
 		break;
 	}
@@ -268,7 +273,10 @@ static int sleep_until_change(struct waiting *w, struct progress *progress, uint
 		left = ASK_AGAIN_MS;
 	if (poll(&p, 1, left) < 0 && errno != EINTR)
 		return error_errno(err, errno, "poll");
-	progress_show(progress, "waiting for %s of %s '%s'", w->wanted, w->object, w->name);
+	if (w->condition && w->condition->what == WAIT_FREE)
+		progress_show(progress, "waiting, for vm '%s': %s", w->name, err->text);
+	else
+		progress_show(progress, "waiting for %s of %s '%s'", w->wanted, w->object, w->name);
 	drain(w->inotify);
 	return 0;
 }
@@ -324,6 +332,7 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		[WAIT_CONSOLE] = "the text on the console",
 		[WAIT_DOWN] = "the end",
 		[WAIT_REPLACED] = "a new supervisor",
+		[WAIT_FREE] = "the end of what works on the files",
 		[WAIT_ANSWER] = "an answer of the guest agent",
 		[WAIT_PORT] = "the port",
 		[WAIT_SSH] = "an SSH server",
@@ -344,6 +353,25 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		return error_set(&cli->err, EINVAL,
 				 "vm '%s': it has no NIC that could get an address", vm->name);
 	return wait_until(&w, deadline_usec, &cli->err);
+}
+
+int cli_wait_free(struct cli *cli, const struct spec_vm *vm, uint64_t deadline_usec)
+{
+	const struct wait_condition unheld = {.what = WAIT_FREE};
+	uint64_t soon = clock_now_usec() + FREE_USEC;
+	struct error who = ERROR_INIT;
+	int rc = rundir_check_held(&cli->paths, PATHS_VM, vm->name, &who);
+
+	if (rc == 0)
+		return 0;
+	rc = cli_wait_vm(cli, vm, &unheld, false, soon < deadline_usec ? soon : deadline_usec);
+	if (rc != -ETIMEDOUT)
+		return rc < 0 ? rc : 0;
+	/* It may be another one by now. */
+	if (rundir_check_held(&cli->paths, PATHS_VM, vm->name, &who) == 0)
+		return 0;
+	cli->err = who;
+	return error_wrap(&cli->err, -EBUSY, "vm '%s'", vm->name);
 }
 
 int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec)

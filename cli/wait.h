@@ -15,6 +15,7 @@ enum wait_for {
 	WAIT_CONSOLE, /* a text was seen on the console since the start */
 	WAIT_DOWN, /* it has stopped */
 	WAIT_REPLACED, /* another supervisor than that of pid looks after it */
+	WAIT_FREE, /* no verb holds it */
 	/* Nothing tells these: they are asked again twice a second. */
 	WAIT_ANSWER, /* the guest's agent answers */
 	WAIT_PORT, /* a port of the guest takes connections */
@@ -40,6 +41,10 @@ bool cli_wait_parse(const char *s, struct wait_condition *ret_condition);
  */
 int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
 		bool was_up, uint64_t deadline_usec);
+
+/* Waits until no verb works on the files of a machine that is stopped (vmm/layers/hold.h), for a
+ * few seconds at most: -EBUSY says which one does. */
+int cli_wait_free(struct cli *cli, const struct spec_vm *vm, uint64_t deadline_usec);
 
 /* Looks once whether a condition that nothing tells holds: 1, or 0; status is the VM's. */
 int cli_wait_ask(struct cli *cli, const struct spec_vm *vm, json_t *status,

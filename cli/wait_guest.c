@@ -86,12 +86,15 @@ static int ask_unit(struct cli_agent *agent, const char *unit, struct error *err
 {
 	const char *const argv[] = {"systemctl", "is-active", "--", unit, NULL};
 	cleanup_ran struct cli_agent_ran ran = {0};
-	int rc = cli_agent_run(agent, argv, NULL, 0, CLI_AGENT_MS, &ran, err);
+	int rc = cli_agent_run(agent, argv, NULL, 0, CLI_AGENT_MS, &ran, NULL);
 
 	/* A guest that starts may be slow, or its agent begin anew; one without systemd stays so.
 	 */
 	if (rc == -EREMOTEIO)
-		return rc;
+		return error_set(err, EREMOTEIO,
+				 "unit '%s' cannot be waited for: its agent finds no systemctl to "
+				 "ask",
+				 unit);
 	if (rc < 0)
 		return 0;
 	if (str_after(ran.out, "failed"))

@@ -63,7 +63,10 @@ static int run(struct cli *cli)
 	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
 		return 0;
 	if (!parse(what, &regex, &condition))
-		return cli_usage(cli, &verb_wait, "--for does not take '%s'", what);
+		return cli_usage(cli, &verb_wait,
+				 "--for does not take '%s': agent, running, stopped, ip, ssh, "
+				 "console:REGEX, unit:NAME and port:N it does",
+				 what);
 	deadline_usec = clock_now_usec() + seconds * 1000000;
 	for (size_t i = 0; i < cli->n_names; i++) {
 		const struct spec_vm *vm;

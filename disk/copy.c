@@ -155,7 +155,7 @@ int disk_copy(const char *from, enum disk_format format, const char *path,
 	int rc;
 
 	rc = disk_chain_open(from, format, true, &chain, &info, err);
-	if (rc == 0 && info.in_use)
+	if (rc == 0 && info.written)
 		rc = error_set(err, EBUSY, "'%s' is in use by another process", from);
 	if (rc == 0)
 		rc = disk_unfinished_begin(path, &made, err);

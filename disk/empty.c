@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "disk/qcow2.h"
+#include "disk/qcow2_write.h"
 #include "disk/volume.h"
 
 #include <errno.h>
@@ -23,8 +24,6 @@ enum { MEMORY_CLUSTER_BITS = 17, DISK_CLUSTER_BITS = 16 };
 
 enum {
 	SECTOR_BYTES = 512,
-	ENTRY_BYTES = 8, /* of the L1 table and of those below it */
-	HEADER_BYTES = 104,
 	/* Header, refcount table and one refcount block have a cluster each; then the L1 table. */
 	TABLES_AT = 3,
 	/* A disk as large as QEMU takes one has 16 clusters of them. */
@@ -39,14 +38,6 @@ struct layout {
 	const char *backing, *format; /* NULL: none */
 };
 
-static void put(uint8_t *p, uint64_t value, unsigned bytes)
-{
-	while (bytes--) {
-		p[bytes] = (uint8_t)value;
-		value >>= 8;
-	}
-}
-
 static uint64_t get(const uint8_t *p, unsigned bytes)
 {
 	uint64_t value = 0;
@@ -56,80 +47,64 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
 	return value;
 }
 
-static int write_at(int fd, const void *data, size_t len, uint64_t offset)
-{
-	return pwrite(fd, data, len, (off_t)offset) == (ssize_t)len ? 0 : -(errno ? errno : EIO);
-}
-
 /* What it lies on: its format is an extension of the header, and its name comes behind. */
 static size_t put_backing(uint8_t *header, const struct layout *l)
 {
-	size_t at = HEADER_BYTES, len = strlen(l->format);
+	size_t at = QCOW2_HEADER_LENGTH, len = strlen(l->format);
 
-	put(header + at, BACKING_FORMAT, 4);
-	put(header + at + 4, len, 4);
+	qcow2_put(header + at, BACKING_FORMAT, 4);
+	qcow2_put(header + at + 4, len, 4);
 	memcpy(header + at + 8, l->format, len);
 	/* Filled up to eight bytes, and an empty extension is the end of them. */
 	at += 8 + (len + 7) / 8 * 8 + 8;
 	len = strlen(l->backing);
 	memcpy(header + at, l->backing, len);
-	put(header + 8, at, 8);
-	put(header + 16, len, 4);
+	qcow2_put(header + 8, at, 8);
+	qcow2_put(header + 16, len, 4);
 	return at + len;
 }
 
 static int write_header(int fd, unsigned cluster_bits, const struct layout *l)
 {
-	/* Where in the header a field is, and how long it is. */
-	const struct {
-		unsigned at, bytes;
-		uint64_t value;
-	} fields[] = {
-		{0, 4, 0x514649fb}, /* "QFI\xfb" */
-		{4, 4, 3}, /* version */
-		{20, 4, cluster_bits},
-		{24, 8, l->bytes},
-		{36, 4, l->l1_entries},
-		{40, 8, TABLES_AT * l->cluster_bytes},
-		{48, 8, l->cluster_bytes}, /* the refcount table */
-		{56, 4, 1}, /* in clusters */
-		{72, 8, l->incompatible},
-		{96, 4, 4}, /* reference counts of 2^4 bits */
-		{100, 4, HEADER_BYTES},
-	};
-	uint8_t header[HEADER_BYTES + 64 + QCOW2_NAME_MAX] = {0};
-	size_t len = HEADER_BYTES + 8;
+	uint8_t header[QCOW2_HEADER_LENGTH + 64 + QCOW2_NAME_MAX] = {0};
+	size_t len = QCOW2_HEADER_LENGTH + 8;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		put(header + fields[i].at, fields[i].value, fields[i].bytes);
+	qcow2_put_header(header, &(struct qcow2_layout){
+					 .cluster_bits = cluster_bits,
+					 .bytes = l->bytes,
+					 .l1_entries = l->l1_entries,
+					 .l1_at = TABLES_AT * l->cluster_bytes,
+					 .refcounts_at = l->cluster_bytes,
+					 .incompatible = l->incompatible,
+				 });
 	if (l->backing)
 		len = put_backing(header, l);
-	return write_at(fd, header, len, 0);
+	return qcow2_write_at(fd, header, len, 0);
 }
 
 static int write_image(int fd, unsigned cluster_bits, struct layout *l, struct error *err)
 {
-	uint8_t table[ENTRY_BYTES] = {0}, counts[2 * CLUSTERS_MAX] = {0};
+	uint8_t table[QCOW2_ENTRY_BYTES] = {0}, counts[2 * CLUSTERS_MAX] = {0};
 	uint64_t per_entry;
 	int rc = 0;
 
 	l->cluster_bytes = 1ULL << cluster_bits;
 	/* Of the disk, by one entry of the L1 table, which is a cluster of entries. */
-	per_entry = l->cluster_bytes / ENTRY_BYTES * l->cluster_bytes;
+	per_entry = l->cluster_bytes / QCOW2_ENTRY_BYTES * l->cluster_bytes;
 	l->l1_entries = (l->bytes + per_entry - 1) / per_entry;
-	l->clusters =
-		TABLES_AT + (l->l1_entries * ENTRY_BYTES + l->cluster_bytes - 1) / l->cluster_bytes;
+	l->clusters = TABLES_AT +
+		      (l->l1_entries * QCOW2_ENTRY_BYTES + l->cluster_bytes - 1) / l->cluster_bytes;
 	if (l->clusters > CLUSTERS_MAX)
 		return error_set(err, EFBIG, "make an empty image: it would be too large");
-	put(table, 2 * l->cluster_bytes, ENTRY_BYTES);
+	qcow2_put(table, 2 * l->cluster_bytes, QCOW2_ENTRY_BYTES);
 	for (size_t i = 0; i < l->clusters; i++)
-		put(counts + 2 * i, 1, 2);
+		qcow2_put(counts + 2 * i, 1, 2);
 	if (ftruncate(fd, (off_t)(l->clusters * l->cluster_bytes)) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = write_at(fd, table, sizeof(table), l->cluster_bytes);
+		rc = qcow2_write_at(fd, table, sizeof(table), l->cluster_bytes);
 	if (rc == 0)
-		rc = write_at(fd, counts, sizeof(counts), 2 * l->cluster_bytes);
+		rc = qcow2_write_at(fd, counts, sizeof(counts), 2 * l->cluster_bytes);
 	if (rc == 0)
 		rc = write_header(fd, cluster_bits, l);
 	return rc < 0 ? error_errno(err, -rc, "make an empty image") : 0;
@@ -157,7 +132,7 @@ int disk_write_overlay(int fd, uint64_t bytes, const char *backing, const char *
 
 int disk_is_untouched(int fd, bool *ret_yes, struct error *err)
 {
-	uint8_t header[HEADER_BYTES], entries[4096];
+	uint8_t header[QCOW2_HEADER_LENGTH], entries[4096];
 	uint64_t at, left;
 	size_t len;
 	int rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
@@ -165,7 +140,7 @@ int disk_is_untouched(int fd, bool *ret_yes, struct error *err)
 	if (rc < 0)
 		return rc;
 	*ret_yes = len == sizeof(header) && get(header + 60, 4) == 0; /* no snapshots */
-	left = get(header + 36, 4) * ENTRY_BYTES;
+	left = get(header + 36, 4) * QCOW2_ENTRY_BYTES;
 	at = get(header + 40, 8);
 	while (rc == 0 && *ret_yes && left) {
 		rc = disk_read_at(fd, at, entries, left < sizeof(entries) ? left : sizeof(entries),

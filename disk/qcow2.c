@@ -2,6 +2,7 @@
 #include "disk/qcow2.h"
 
 #include "base/error.h"
+#include "disk/big_endian.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,6 +33,7 @@ enum {
 	AT_SNAPSHOTS_OFFSET = 64,
 	V2_BYTES = 72,
 	AT_INCOMPATIBLE = 72,
+	AT_AUTOCLEAR = 88,
 	AT_REFCOUNT_ORDER = 96,
 	AT_HEADER_BYTES = 100,
 	V3_BYTES_MIN = 104,
@@ -49,7 +51,16 @@ enum {
 	SNAPSHOT_BYTES_MIN = 40,
 };
 
-enum extension { EXTENSION_END = 0, EXTENSION_BACKING_FORMAT = 0xe2792aca };
+enum extension {
+	EXTENSION_END = 0,
+	EXTENSION_BITMAPS = 0x23852875,
+	EXTENSION_BACKING_FORMAT = 0xe2792aca,
+};
+
+/* Of the extension for bitmaps: where in it a field is. */
+enum { BITMAPS_AT_BYTES = 8, BITMAPS_AT_OFFSET = 16, BITMAPS_BYTES = 24 };
+
+enum { AUTOCLEAR_BITMAPS = 1 << 0 };
 
 static const uint64_t virtual_max = 64ULL << 40;
 
@@ -64,16 +75,6 @@ struct header {
 	uint64_t features;
 	uint32_t bytes; /* its own length */
 };
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
 
 /* A table has to lie inside the file, on a cluster's border, behind the header. */
 static int check_table(const struct header *h, const char *what, uint64_t offset, uint64_t bytes,
@@ -179,6 +180,18 @@ static int check_tables(const struct header *h, uint64_t virtual_bytes, struct e
 	return rc;
 }
 
+static void read_bitmaps(const struct header *h, const uint8_t *p, uint32_t bytes,
+			 struct qcow2_info *info)
+{
+	/* Without that bit somebody wrote to the image who knows no bitmaps, and they are void. */
+	if (h->version < 3 || !(be64(h->buf + AT_AUTOCLEAR) & AUTOCLEAR_BITMAPS) ||
+	    bytes < BITMAPS_BYTES || info->n_bitmaps)
+		return;
+	info->n_bitmaps = be32(p);
+	info->bitmaps_bytes = be64(p + BITMAPS_AT_BYTES);
+	info->bitmaps_offset = be64(p + BITMAPS_AT_OFFSET);
+}
+
 /* From the header's end to the backing file's name, or the cluster's end. */
 static int read_extensions(const struct header *h, uint64_t end, struct qcow2_info *info,
 			   struct error *err)
@@ -206,6 +219,8 @@ static int read_extensions(const struct header *h, uint64_t end, struct qcow2_in
 						 bytes);
 			memcpy(info->backing_format, h->buf + at, bytes);
 			info->backing_format[bytes] = '\0';
+		} else if (kind == EXTENSION_BITMAPS) {
+			read_bitmaps(h, h->buf + at, bytes, info);
 		}
 		at += ((uint64_t)bytes + 7) / 8 * 8;
 	}

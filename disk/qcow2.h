@@ -26,6 +26,9 @@ struct qcow2_info {
 	/* Its table begins inside the file and has room for as many. */
 	uint32_t n_snapshots;
 	uint64_t snapshots_offset;
+	/* Dirty bitmaps, as the header has them, unchecked; 0: none that QEMU takes notice of. */
+	uint32_t n_bitmaps;
+	uint64_t bitmaps_offset, bitmaps_bytes; /* their directory */
 };
 
 /*

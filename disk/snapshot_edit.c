@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "disk/bitmaps.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -77,4 +78,16 @@ int disk_check(const char *path, bool repair, struct error *err)
 		argv[5] = image;
 	}
 	return run(argv, err);
+}
+
+int disk_bitmap_remove(const char *path, const char *name, struct error *err)
+{
+	cleanup_free char *image = describe(path);
+	char *argv[] = {(char *)"qemu-img", (char *)"bitmap",
+			(char *)"--remove", image,
+			(char *)name,       NULL};
+
+	if (!image)
+		return error_oom(err);
+	return error_wrap_if(err, run(argv, err), "remove bitmap '%s' of '%s'", name, path);
 }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "disk/big_endian.h"
 #include "disk/qcow2.h"
 #include "disk/volume.h"
 
@@ -27,21 +28,6 @@ enum {
 };
 
 enum { FIRST_READ = 16 * 1024 };
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
-static uint64_t be64(const uint8_t *p)
-{
-	return (uint64_t)be32(p) << 32 | be32(p + 4);
-}
 
 void disk_snapshots_free(struct disk_snapshots *s)
 {
@@ -125,24 +111,6 @@ int disk_snapshots_parse(const uint8_t *buf, size_t len, uint32_t count,
 	return rc;
 }
 
-static int read_header(int fd, uint64_t file_bytes, struct qcow2_info *ret_info, struct error *err)
-{
-	cleanup_free uint8_t *start = NULL;
-	uint8_t header[QCOW2_HEADER_BYTES];
-	size_t len, want;
-	int rc;
-
-	rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
-	if (rc < 0)
-		return rc;
-	want = qcow2_want_bytes(header, len);
-	start = malloc(want ? want : 1);
-	if (!start)
-		return error_oom(err);
-	rc = disk_read_at(fd, 0, start, want, &len, err);
-	return rc < 0 ? rc : qcow2_parse(start, len, file_bytes, ret_info, err);
-}
-
 /* Names have any length, so how long the table is shows while it is read. */
 static int read_table(int fd, const struct qcow2_info *info, uint64_t file_bytes,
 		      struct disk_snapshots *ret_snapshots, struct error *err)
@@ -183,7 +151,7 @@ int disk_snapshots_read(int fd, struct disk_snapshots *ret_snapshots, struct err
 	bytes = lseek(fd, 0, SEEK_END);
 	if (bytes < 0)
 		return error_errno(err, errno, "look at the image");
-	rc = read_header(fd, (uint64_t)bytes, &info, err);
+	rc = disk_read_header(fd, (uint64_t)bytes, &info, err);
 	if (rc < 0)
 		return rc;
 	if (!info.n_snapshots) {

@@ -26,6 +26,9 @@ enum {
 	 * on one byte: from 100 on what it does, from 200 on what it forbids. */
 	LOCK_BYTES_FIRST = 100,
 	LOCK_BYTES_COUNT = 200,
+	LOCK_BYTE_WRITE = 101,
+	LOCK_BYTE_RESIZE = 103,
+	LOCK_BYTE_NO_READ = 200,
 };
 
 static int open_image(const char *path, int flags, int *ret_fd, struct error *err)
@@ -52,16 +55,23 @@ int disk_open(const char *path, bool read_only, int *ret_fd, struct error *err)
 }
 
 /* An exclusive lock would meet whatever QEMU, in any process, holds there. */
-static bool is_in_use(int fd)
+static bool is_locked(int fd, off_t first, off_t count)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = LOCK_BYTES_FIRST,
-		.l_len = LOCK_BYTES_COUNT,
+		.l_start = first,
+		.l_len = count,
 	};
 
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* What QEMU asks for one that its guest only reads. */
+static bool is_written(int fd)
+{
+	return is_locked(fd, LOCK_BYTE_WRITE, 1) || is_locked(fd, LOCK_BYTE_RESIZE, 1) ||
+	       is_locked(fd, LOCK_BYTE_NO_READ, 1);
 }
 
 static int size_of(int fd, const struct stat *st, uint64_t *ret_bytes, struct error *err)
@@ -95,6 +105,24 @@ int disk_read_at(int fd, uint64_t offset, uint8_t *buf, size_t len, size_t *ret_
 	return 0;
 }
 
+int disk_read_header(int fd, uint64_t file_bytes, struct qcow2_info *ret_info, struct error *err)
+{
+	cleanup_free uint8_t *start = NULL;
+	uint8_t header[QCOW2_HEADER_BYTES];
+	size_t len, want;
+	int rc;
+
+	rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
+	if (rc < 0)
+		return rc;
+	want = qcow2_want_bytes(header, len);
+	start = malloc(want ? want : 1);
+	if (!start)
+		return error_oom(err);
+	rc = disk_read_at(fd, 0, start, want, &len, err);
+	return rc < 0 ? rc : qcow2_parse(start, len, file_bytes, ret_info, err);
+}
+
 /* A file that a header names is anybody's: QEMU would open it for the guest. */
 static int check_backing(const struct qcow2_info *info, const struct disk_record *below,
 			 struct error *err)
@@ -120,22 +148,9 @@ static int check_backing(const struct qcow2_info *info, const struct disk_record
 static int examine_qcow2(int fd, uint64_t file_bytes, const struct disk_record *below,
 			 struct disk_info *into, struct error *err)
 {
-	cleanup_free uint8_t *start = NULL;
-	uint8_t header[QCOW2_HEADER_BYTES];
 	struct qcow2_info info;
-	size_t len, want;
-	int rc;
+	int rc = disk_read_header(fd, file_bytes, &info, err);
 
-	rc = disk_read_at(fd, 0, header, sizeof(header), &len, err);
-	if (rc < 0)
-		return rc;
-	want = qcow2_want_bytes(header, len);
-	start = malloc(want ? want : 1);
-	if (!start)
-		return error_oom(err);
-	rc = disk_read_at(fd, 0, start, want, &len, err);
-	if (rc == 0)
-		rc = qcow2_parse(start, len, file_bytes, &info, err);
 	if (rc == 0 && info.backing[0])
 		rc = check_backing(&info, below, err);
 	if (rc == 0) {
@@ -160,7 +175,8 @@ int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
 	if (rc < 0)
 		return rc;
 	info.allocated_bytes = (uint64_t)st.st_blocks * 512;
-	info.in_use = is_in_use(fd);
+	info.in_use = is_locked(fd, LOCK_BYTES_FIRST, LOCK_BYTES_COUNT);
+	info.written = info.in_use && is_written(fd);
 	info.virtual_bytes = file_bytes;
 	if (want == DISK_FORMAT_QCOW2) {
 		rc = examine_qcow2(fd, file_bytes, below, &info, err);

@@ -20,12 +20,14 @@ struct disk_info {
 	enum disk_format format;
 	uint64_t virtual_bytes;
 	uint64_t allocated_bytes; /* st_blocks * 512 */
-	bool in_use; /* another process holds QEMU's image lock on it */
+	bool in_use; /* another process holds a lock of QEMU's on it: it is not to be written to */
+	bool written; /* and writes to it, or lets nobody read: it is not to be read, either */
 	uint32_t snapshots; /* within it */
 	bool has_backing; /* its header names the image that was expected below it */
 };
 
 struct disk_record;
+struct qcow2_info;
 
 /*
  * Looks at an open image. want is what the configuration says, and is never
@@ -40,6 +42,9 @@ int disk_examine(int fd, enum disk_format want, const struct disk_record *below,
 /* Up to len bytes at offset, without moving the file's position; what there is of them. */
 int disk_read_at(int fd, uint64_t offset, uint8_t *buf, size_t len, size_t *ret_len,
 		 struct error *err);
+
+/* The header of a qcow2 image in a file of file_bytes, as qcow2_parse() (disk/qcow2.h) has it. */
+int disk_read_header(int fd, uint64_t file_bytes, struct qcow2_info *ret_info, struct error *err);
 
 /*
  * Creates path sparse with the given virtual size, mode 0600; never overwrites

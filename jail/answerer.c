@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { LEASH = 3, NOBODY = 65534 };
+enum { NOBODY = 65534 };
 
 /* It needs no right to answer, so it has none. */
 static bool drop_rights(void)
@@ -26,7 +26,7 @@ static int take_listener(int *ret_memory_fd)
 	int fds[FD_PASS_MAX];
 	char byte;
 
-	if (fd_receive(LEASH, &byte, 1, fds, &n_fds, NULL) != 1 || n_fds < 1 || n_fds > 2)
+	if (fd_receive(LEASH_FD, &byte, 1, fds, &n_fds, NULL) != 1 || n_fds < 1 || n_fds > 2)
 		return -1;
 	*ret_memory_fd = n_fds == 2 ? fds[1] : -1;
 	return fds[0];
@@ -35,7 +35,7 @@ static int take_listener(int *ret_memory_fd)
 static int answer_all(void *arg)
 {
 	struct pollfd p[] = {
-		{.fd = LEASH, .events = POLLIN},
+		{.fd = LEASH_FD, .events = POLLIN},
 		{.events = POLLIN},
 	};
 	int memory_fd = -1;
@@ -62,34 +62,7 @@ static int answer_all(void *arg)
 
 int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err)
 {
-	struct jail_answerer a = JAIL_ANSWERER_INIT;
-	cleanup_close int theirs = -1;
-	int ends[2], rc;
-
-	rc = fd_socketpair(ends, err);
-	if (rc < 0)
-		return rc;
-	theirs = ends[0];
-	a.leash = ends[1];
-	rc = child_spawn(
-		&(struct child_spec){
-			.path = "answerer",
-			.fds = &(struct child_fd){.fd = theirs, .target = LEASH},
-			.n_fds = 1,
-			.stdin_fd = -1,
-			.stdout_fd = -1,
-			.stderr_fd = -1,
-			.cwd_fd = -1,
-			.cgroup_fd = -1,
-			.new_session = true,
-			.run = answer_all,
-		},
-		&a.process, err);
-	if (rc < 0)
-		close_fd(&a.leash);
-	else
-		*ret_answerer = a;
-	return rc;
+	return leash_start(&ret_answerer->leash, "answerer", answer_all, NULL, err);
 }
 
 int jail_answerer_give(const struct jail_answerer *a, int listener, int memory_fd,
@@ -97,12 +70,10 @@ int jail_answerer_give(const struct jail_answerer *a, int listener, int memory_f
 {
 	const int fds[] = {listener, memory_fd};
 
-	return fd_send(a->leash, "l", 1, fds, memory_fd >= 0 ? 2 : 1, err);
+	return fd_send(a->leash.fd, "l", 1, fds, memory_fd >= 0 ? 2 : 1, err);
 }
 
 void jail_answerer_stop(struct jail_answerer *a)
 {
-	close_fd(&a->leash);
-	if (a->process.pidfd >= 0)
-		(void)child_wait(&a->process, -1, NULL, NULL);
+	leash_let_go(&a->leash);
 }

@@ -53,6 +53,8 @@ bool jail_row_applies(const struct jail_row *row, const struct jail_situation *s
 	       one_of(row->where, JAIL_LIBC_NEWFSTATAT | JAIL_LIBC_EITHER | JAIL_LIBC_FSTAT,
 		      libc_stats_by()) &&
 	       one_of(row->where, JAIL_TCG | JAIL_KVM, situation->kvm ? JAIL_KVM : JAIL_TCG) &&
+	       one_of(row->where, JAIL_SCREEN_FILES | JAIL_NO_SCREEN_FILES,
+		      situation->screen_files ? JAIL_SCREEN_FILES : JAIL_NO_SCREEN_FILES) &&
 	       (!version ||
 		((!row->since || version >= row->since) && (!row->until || version <= row->until)));
 }

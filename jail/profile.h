@@ -31,6 +31,8 @@ enum jail_where {
 	JAIL_LIBC_NEWFSTATAT = 1 << 4,
 	JAIL_LIBC_EITHER = 1 << 5,
 	JAIL_LIBC_FSTAT = 1 << 6,
+	JAIL_SCREEN_FILES = 1 << 7,
+	JAIL_NO_SCREEN_FILES = 1 << 8,
 };
 
 /* What an argument has to be: (argument & mask) == value. */
@@ -47,7 +49,7 @@ struct jail_row {
 	enum jail_phase phase;
 	struct jail_condition conditions[JAIL_CONDITIONS_MAX]; /* all have to hold */
 	uint8_t n_conditions;
-	uint8_t where; /* enum jail_where */
+	uint16_t where; /* enum jail_where */
 	/* Versions of the program, 702 for 7.2; 0: from the first, to the last. */
 	unsigned since, until;
 	bool margin; /* not seen in every workload; wanted all the same */
@@ -75,6 +77,9 @@ enum jail_watch {
 /* What decides which rows of a profile apply. */
 struct jail_situation {
 	bool kvm; /* else TCG */
+	/* Whether QEMU makes a file in memory for each size that its screen takes, as it does from
+	 * 9.2 on, and ends where it cannot. */
+	bool screen_files;
 	unsigned version; /* of the program, 702 for 7.2; 0: not known, every row applies */
 	enum jail_watch watch;
 };

@@ -160,7 +160,13 @@ static const struct jail_row rows[] = {
 	ROW_IN_VAIN("getppid", EPERM, "who ended it"),
 
 	/* The machine is made. */
-	ROW(JAIL_START, "memfd_create", "the guest's memory"),
+	ROW_BITS(JAIL_START, "memfd_create", 1, MFD_ALLOW_SEALING, MFD_ALLOW_SEALING,
+		 "the guest's memory"),
+	ROW_IF(JAIL_START, "memfd_create", 1, MFD_CLOEXEC | MFD_HUGETLB, "huge pages"),
+	ROW_IF_ON(JAIL_NO_SCREEN_FILES, JAIL_START, "memfd_create", 1, MFD_CLOEXEC,
+		  "memory, where it cannot be sealed"),
+	ROW_IF_ON(JAIL_SCREEN_FILES, JAIL_STEADY, "memfd_create", 1, MFD_CLOEXEC,
+		  "the screen, at each size that it takes; QEMU ends where it cannot"),
 	ROW(JAIL_START, "statfs", "page size of the guest's memory"),
 	ROW(JAIL_START, "fstatfs", "page size of the guest's memory, kind of an image's folder"),
 	ROW(JAIL_START, "get_mempolicy", "NUMA"),

@@ -46,6 +46,14 @@
 		.n_conditions = 1, .margin = true, .why = (reason)                      \
 	}
 
+/* Only there: enum jail_where. */
+#define ROW_IF_ON(where_, phase_, name, argument_, value_, reason)                      \
+	{                                                                               \
+		.syscall = (name), .phase = (phase_), .where = (where_),                \
+		.conditions = {{.argument = (argument_), .value = (uint32_t)(value_)}}, \
+		.n_conditions = 1, .margin = true, .why = (reason)                      \
+	}
+
 /* Up to a version of the program, 902 for 9.2, or from one on. */
 #define ROW_UNTIL(version, phase_, name, reason)                                          \
 	{                                                                                 \

@@ -17,7 +17,7 @@
 #ifndef HV_JAIL_SEAL_H
 #define HV_JAIL_SEAL_H
 
-#include "base/child.h"
+#include "base/leash.h"
 #include "jail/profile.h"
 
 struct error;
@@ -43,13 +43,12 @@ int jail_seal_watch(int listener, int memory_fd, int *ret_nr, uint64_t ret_argum
  * parent or the program has gone.
  */
 struct jail_answerer {
-	struct child process;
-	int leash; /* it ends when this is closed; -1: there is none */
+	struct leash leash;
 };
 
-#define JAIL_ANSWERER_INIT                         \
-	{                                          \
-		.process = CHILD_INIT, .leash = -1 \
+#define JAIL_ANSWERER_INIT           \
+	{                            \
+		.leash = LEASH_INIT, \
 	}
 
 int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err);

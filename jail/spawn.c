@@ -138,7 +138,7 @@ static void take(void *arg, const char *what, int fd)
 		jail_seal_prepare(fd);
 		start->listener = fd;
 		/* Without one, attend() answers until exec, and then the holder. */
-		if (start->answerer.leash >= 0 &&
+		if (start->answerer.leash.fd >= 0 &&
 		    jail_answerer_give(&start->answerer, fd, start->memory_fd, NULL) < 0)
 			jail_answerer_stop(&start->answerer);
 	} else if (str_eq(what, taken_net_ns) && start->net_ns < 0) {
@@ -161,7 +161,7 @@ static void attend(void *arg, int report_fd)
 		(void)jail_answerer_start(&start->answerer, NULL);
 	start->attended = true;
 	p[0] = (struct pollfd){.fd = report_fd, .events = POLLIN};
-	p[1] = (struct pollfd){.fd = start->answerer.leash < 0 ? start->listener : -1,
+	p[1] = (struct pollfd){.fd = start->answerer.leash.fd < 0 ? start->listener : -1,
 			       .events = POLLIN};
 
 	for (;;) {
@@ -226,6 +226,8 @@ static int check(const struct jail_spec *spec, struct error *err)
 		wrong = "too many capabilities";
 	else if (spec->n_binds > JAIL_BINDS_MAX)
 		wrong = "too many binds";
+	else if (spec->n_settings > JAIL_SETTINGS_MAX)
+		wrong = "too many settings";
 	for (size_t i = 0; !wrong && i < spec->n_binds; i++)
 		if (!jail_bind_target(&spec->binds[i]) ||
 		    jail_bind_target(&spec->binds[i])[0] != '/')
@@ -240,10 +242,12 @@ static int spawn(struct jail_start *start, struct child *ret_child, struct error
 {
 	const struct jail_spec *spec = start->spec;
 	cleanup_free char *mark = str_printf(JAIL_MARK "=%s", spec->owner);
-	char *env[] = {mark, (char *)spec->setting, NULL};
+	char *env[JAIL_SETTINGS_MAX + 2] = {mark};
 
 	if (!mark)
 		return error_oom(err);
+	for (size_t i = 0; i < spec->n_settings; i++)
+		env[i + 1] = (char *)spec->settings[i];
 	return child_spawn(
 		&(struct child_spec){
 			.path = spec->program,

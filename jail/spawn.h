@@ -6,7 +6,7 @@
  * A jailed process has namespaces, a user and a group of its own, a root that holds
  * nothing but what is bound into it, no capability in any set but the ambient ones
  * named here, no_new_privs, no core dumps, limits, Landlock and a system call filter,
- * an empty environment, and exactly the descriptors it is given.
+ * an environment that its starter chose, and exactly the descriptors it is given.
  */
 #ifndef HV_JAIL_SPAWN_H
 #define HV_JAIL_SPAWN_H
@@ -28,9 +28,9 @@ struct error;
  */
 enum { JAIL_UID_FIRST = 1950000000, JAIL_UID_COUNT = 65536 };
 
-enum { JAIL_CAPS_MAX = 8, JAIL_BINDS_MAX = 128 };
+enum { JAIL_CAPS_MAX = 8, JAIL_BINDS_MAX = 128, JAIL_SETTINGS_MAX = 8 };
 
-/* The one variable in the environment of what is started here. */
+/* Whose it is, in the environment of what is started here. */
 #define JAIL_MARK "HV_OWNER"
 
 /* The layers of a jail, for what the kernel has and for tests that take one away. */
@@ -100,8 +100,9 @@ struct jail_spec {
 	size_t n_fds;
 	int stderr_fd; /* -1: /dev/null; standard input and output always are */
 	const char *cwd; /* in the jail; NULL: "/" */
-	const char
-		*setting; /* "NAME=VALUE" for its environment, which is empty else; may be NULL */
+	/* Its environment beside JAIL_MARK: "NAME=VALUE" each. */
+	const char *const *settings;
+	size_t n_settings;
 	/* Instead of a program, as in base/child.h. */
 	int (*run)(void *arg);
 	void *run_arg;

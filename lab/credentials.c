@@ -37,6 +37,13 @@ void spec_credentials_wipe(const struct spec_vm *vm)
 		explicit_bzero(vm->oem_strings[i], strlen(vm->oem_strings[i]));
 }
 
+void lab_credentials_wipe(const struct lab *lab, const struct spec_vm *but)
+{
+	for (size_t i = 0; lab && i < lab->n_vms; i++)
+		if (&lab->vms[i] != but)
+			spec_credentials_wipe(&lab->vms[i]);
+}
+
 void lab_oem_strings_free(struct spec_vm *vm)
 {
 	for (size_t i = 0; i < vm->n_oem_strings; i++)

@@ -16,7 +16,7 @@ static const char *const kind_names[] = {
 	[PLAN_NVRAM_CREATE] = "create-nvram",   [PLAN_TPM_CREATE] = "create-tpm",
 	[PLAN_FILES_OPEN] = "open-files",       [PLAN_TPM_START] = "start-swtpm",
 	[PLAN_TAPS_OPEN] = "open-taps",         [PLAN_QEMU_START] = "start-qemu",
-	[PLAN_GUEST_RUN] = "run-guest",
+	[PLAN_GUEST_RUN] = "run-guest",         [PLAN_WAIT] = "wait",
 };
 static_assert(ARRAY_SIZE(kind_names) == PLAN_KIND_COUNT, "a name each");
 
@@ -184,5 +184,13 @@ int plan_add_spare(struct plan *plan, const struct spec_vm *vm, struct error *er
 	bool failed = false;
 
 	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest of the spare begin");
+	return failed ? error_oom(err) : 0;
+}
+
+int plan_add_wait(struct plan *plan, const struct spec_vm *vm, const char *what, struct error *err)
+{
+	bool failed = false;
+
+	add(plan, &failed, PLAN_WAIT, 0, "vm", vm->name, "%s", what);
 	return failed ? error_oom(err) : 0;
 }

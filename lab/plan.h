@@ -26,6 +26,8 @@ enum plan_kind {
 	PLAN_QEMU_START, /* -S, until the first QMP answer */
 	PLAN_TPM_START, /* swtpm, while QEMU is busy with its own start */
 	PLAN_GUEST_RUN, /* cont */
+	/* of a VM that another verb works on; nothing executes it */
+	PLAN_WAIT,
 	PLAN_KIND_COUNT
 };
 
@@ -64,5 +66,7 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 		struct error *err);
 /* The one step of a machine that waits as a spare. */
 int plan_add_spare(struct plan *plan, const struct spec_vm *vm, struct error *err);
+/* What a machine has to wait for, as its first step. */
+int plan_add_wait(struct plan *plan, const struct spec_vm *vm, const char *what, struct error *err);
 
 #endif

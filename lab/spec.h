@@ -244,6 +244,9 @@ struct lab {
 
 void lab_free(struct lab *lab); /* accepts NULL */
 
+/* spec_credentials_wipe() of every machine but one (NULL: of all). Accepts NULL as lab. */
+void lab_credentials_wipe(const struct lab *lab, const struct spec_vm *but);
+
 /* NULL where there is none of that name. */
 const struct spec_vm *lab_find_vm(const struct lab *lab, const char *name);
 const struct spec_network *lab_find_network(const struct lab *lab, const char *name);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One decoder per type of lab/schema.h. Each says what would be right. */
-#include "lab/decode.h"
+#include "lab/value_private.h"
 
 #include "base/cleanup.h"
-#include "base/mac.h"
 #include "base/str.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,10 +12,7 @@
 #include <strings.h>
 #include <uuid/uuid.h>
 
-typedef void value_fn(struct lab_decoder *d, const struct lab_schema_row *row,
-		      const struct lab_node *value, void *field);
-
-static void set_text(struct lab_decoder *d, char **field, const char *text)
+void value_set_text(struct lab_decoder *d, char **field, const char *text)
 {
 	char *copy = strdup(text);
 
@@ -33,7 +28,7 @@ static void take_text(struct lab_decoder *d, const struct lab_schema_row *row,
 		      const struct lab_node *value, void *field)
 {
 	(void)row;
-	set_text(d, field, value->text);
+	value_set_text(d, field, value->text);
 }
 
 static void take_word(struct lab_decoder *d, const struct lab_schema_row *row,
@@ -49,7 +44,7 @@ static void take_word(struct lab_decoder *d, const struct lab_schema_row *row,
 				  "'%s' is not a word for %s: letters, digits and _ . + - only",
 				  value->text, row->key);
 	else
-		set_text(d, field, value->text);
+		value_set_text(d, field, value->text);
 }
 
 static void take_name(struct lab_decoder *d, const struct lab_schema_row *row,
@@ -61,7 +56,7 @@ static void take_name(struct lab_decoder *d, const struct lab_schema_row *row,
 				  "the first a letter or digit",
 				  value->text, row->key);
 	else
-		set_text(d, field, value->text);
+		value_set_text(d, field, value->text);
 }
 
 /* One spelling for one path, so that two disks can be compared: "//" and "/./" are
@@ -98,7 +93,7 @@ static void take_path(struct lab_decoder *d, const struct lab_schema_row *row,
 	else if (tidy.failed)
 		d->failed = true;
 	else
-		set_text(d, field, tidy.data);
+		value_set_text(d, field, tidy.data);
 }
 
 static void take_bool(struct lab_decoder *d, const struct lab_schema_row *row,
@@ -209,117 +204,6 @@ static void take_enum(struct lab_decoder *d, const struct lab_schema_row *row,
 	strbuf_free(&words);
 }
 
-static void take_interface(struct lab_decoder *d, const struct lab_schema_row *row,
-			   const struct lab_node *value, void *field)
-{
-	const char *s = value->text;
-	size_t len = strlen(s);
-
-	if (len >= IFNAMSIZ) {
-		lab_decoder_fault(d, value,
-				  "%s: '%s' has %zu bytes; an interface name has at most %d",
-				  row->key, s, len, IFNAMSIZ - 1);
-		return;
-	}
-	while (isalnum((unsigned char)*s) || (*s && strchr("_.-", *s)))
-		s++;
-	if (*s || !len || value->text[0] == '-' || str_eq(value->text, ".") ||
-	    str_eq(value->text, ".."))
-		lab_decoder_fault(
-			d, value,
-			"%s: '%s' is not an interface name: letters, digits and _ . - only",
-			row->key, value->text);
-	else
-		memcpy(field, value->text, len + 1);
-}
-
-static void take_cidr(struct lab_decoder *d, const struct lab_schema_row *row,
-		      const struct lab_node *value, void *field)
-{
-	struct spec_network *net =
-		(struct spec_network *)((char *)field - offsetof(struct spec_network, address));
-	const char *slash = strchr(value->text, '/');
-	char text[INET_ADDRSTRLEN];
-	struct in_addr address;
-	uint64_t prefix;
-	uint32_t host;
-
-	if (!slash ||
-	    !str_format(text, sizeof(text), "%.*s", (int)(slash - value->text), value->text) ||
-	    inet_pton(AF_INET, text, &address) != 1 || !str_parse_u64(slash + 1, 30, &prefix) ||
-	    prefix < 8) {
-		lab_decoder_fault(d, value,
-				  "%s: '%s' is not an address with a prefix of 8 to 30, as in "
-				  "192.168.56.1/24",
-				  row->key, value->text);
-		return;
-	}
-	host = ntohl(address.s_addr) & (0xffffffffU >> prefix);
-	if (host == 0 || host == (0xffffffffU >> prefix)) {
-		lab_decoder_fault(d, value,
-				  "%s: '%s' is the %s address of its subnet; give the host's own",
-				  row->key, value->text, host ? "broadcast" : "network");
-		return;
-	}
-	net->address = address;
-	net->prefix = (unsigned)prefix;
-}
-
-static void take_range(struct lab_decoder *d, const struct lab_schema_row *row,
-		       const struct lab_node *value, void *field)
-{
-	struct spec_network *net =
-		(struct spec_network *)((char *)field - offsetof(struct spec_network, dhcp_first));
-	const char *dash = strchr(value->text, '-');
-	char text[INET_ADDRSTRLEN];
-	struct in_addr first, last;
-
-	if (!dash ||
-	    !str_format(text, sizeof(text), "%.*s", (int)(dash - value->text), value->text) ||
-	    inet_pton(AF_INET, text, &first) != 1 || inet_pton(AF_INET, dash + 1, &last) != 1) {
-		lab_decoder_fault(d, value,
-				  "%s: '%s' is not a range of addresses, as in "
-				  "192.168.56.100-192.168.56.200",
-				  row->key, value->text);
-		return;
-	}
-	net->dhcp = true;
-	net->dhcp_first = first;
-	net->dhcp_last = last;
-}
-
-static void take_address(struct lab_decoder *d, const struct lab_schema_row *row,
-			 const struct lab_node *value, void *field)
-{
-	struct spec_nic *nic =
-		(struct spec_nic *)((char *)field - offsetof(struct spec_nic, address));
-
-	if (inet_pton(AF_INET, value->text, &nic->address) != 1)
-		lab_decoder_fault(d, value, "%s: '%s' is not an IPv4 address", row->key,
-				  value->text);
-	else
-		nic->has_address = true;
-}
-
-static void take_mac(struct lab_decoder *d, const struct lab_schema_row *row,
-		     const struct lab_node *value, void *field)
-{
-	struct spec_nic *nic = (struct spec_nic *)((char *)field - offsetof(struct spec_nic, mac));
-	uint8_t mac[MAC_BYTES];
-
-	if (!mac_parse(value->text, mac)) {
-		lab_decoder_fault(d, value, "%s: '%s' is not a MAC, as in 52:54:00:12:34:56",
-				  row->key, value->text);
-	} else if (mac[0] & 1) {
-		lab_decoder_fault(d, value,
-				  "%s: '%s' is a multicast address; the first byte has to be even",
-				  row->key, value->text);
-	} else {
-		memcpy(nic->mac, mac, sizeof(mac));
-		nic->mac_given = true;
-	}
-}
-
 static void take_uuid(struct lab_decoder *d, const struct lab_schema_row *row,
 		      const struct lab_node *value, void *field)
 {
@@ -332,28 +216,6 @@ static void take_uuid(struct lab_decoder *d, const struct lab_schema_row *row,
 				  row->key, value->text);
 	else
 		uuid_unparse_lower(uuid, field);
-}
-
-static void take_domain(struct lab_decoder *d, const struct lab_schema_row *row,
-			const struct lab_node *value, void *field)
-{
-	const char *s = value->text;
-	size_t label = 0;
-	bool good = *s && strlen(s) <= 253;
-
-	for (; good && *s; s++) {
-		if (*s == '.')
-			good = label > 0 && s[-1] != '-' && s[1];
-		else
-			good = isalnum((unsigned char)*s) || (*s == '-' && label > 0);
-		label = *s == '.' ? 0 : label + 1;
-		good = good && label <= 63;
-	}
-	if (!good || s[-1] == '-')
-		lab_decoder_fault(d, value, "%s: '%s' is not a domain name, as in lab.test",
-				  row->key, value->text);
-	else
-		set_text(d, field, value->text);
 }
 
 static void take_network(struct lab_decoder *d, const struct lab_schema_row *row,
@@ -381,7 +243,7 @@ static void take_profile(struct lab_decoder *d, const struct lab_schema_row *row
 
 	(void)row;
 	if (lab_node_get(d->profiles, value->text)) {
-		set_text(d, field, value->text);
+		value_set_text(d, field, value->text);
 		return;
 	}
 	for (size_t i = 0; d->profiles && i < d->profiles->n; i++)
@@ -398,7 +260,7 @@ static void take_machine(struct lab_decoder *d, const struct lab_schema_row *row
 	struct strbuf known = {0};
 
 	if (lab_node_get(d->vms, value->text)) {
-		set_text(d, field, value->text);
+		value_set_text(d, field, value->text);
 		return;
 	}
 	for (size_t i = 0; d->vms && i < d->vms->n; i++)
@@ -429,8 +291,8 @@ static void take_volume(struct lab_decoder *d, const struct lab_schema_row *row,
 	cleanup_free char *pool =
 		slash ? strndup(value->text, (size_t)(slash - value->text)) : NULL;
 
-	if (!file || !*file || slash == value->text || strchr(file, '/') || strchr(file, '\n') ||
-	    str_eq(file, ".") || str_eq(file, "..")) {
+	if (!file || !*file || slash == value->text || strchr(file, '/') ||
+	    !str_is_printable(file) || str_eq(file, ".") || str_eq(file, "..")) {
 		lab_decoder_fault(d, value, "%s: '%s' is not POOL/FILE, as in homelab/dc01.qcow2",
 				  row->key, value->text);
 		return;
@@ -446,7 +308,7 @@ static void take_volume(struct lab_decoder *d, const struct lab_schema_row *row,
 		no_pool(d, value, pool);
 		return;
 	}
-	set_text(d, &disk->name, value->text);
+	value_set_text(d, &disk->name, value->text);
 	free(disk->path);
 	disk->path = str_printf("%s/%s", disk->pool->path ? disk->pool->path : "", file);
 	d->failed = d->failed || !disk->path;
@@ -484,7 +346,7 @@ static void take_url(struct lab_decoder *d, const struct lab_schema_row *row,
 				  "%s: '%s' is not a URL that begins with https:// or http://",
 				  row->key, value->text);
 	else
-		set_text(d, field, value->text);
+		value_set_text(d, field, value->text);
 }
 
 static void take_sha256(struct lab_decoder *d, const struct lab_schema_row *row,
@@ -526,18 +388,30 @@ static void take_vsock(struct lab_decoder *d, const struct lab_schema_row *row,
 }
 
 static value_fn *const decoders[LAB_TYPE_COUNT] = {
-	[LAB_TYPE_TEXT] = take_text,       [LAB_TYPE_WORD] = take_word,
-	[LAB_TYPE_PATH] = take_path,       [LAB_TYPE_BOOL] = take_bool,
-	[LAB_TYPE_UINT] = take_uint,       [LAB_TYPE_SIZE] = take_size,
-	[LAB_TYPE_ENUM] = take_enum,       [LAB_TYPE_INTERFACE] = take_interface,
-	[LAB_TYPE_CIDR] = take_cidr,       [LAB_TYPE_RANGE] = take_range,
-	[LAB_TYPE_ADDRESS] = take_address, [LAB_TYPE_MAC] = take_mac,
-	[LAB_TYPE_UUID] = take_uuid,       [LAB_TYPE_DOMAIN] = take_domain,
-	[LAB_TYPE_NETWORK] = take_network, [LAB_TYPE_PROFILE] = take_profile,
-	[LAB_TYPE_VOLUME] = take_volume,   [LAB_TYPE_DECIMAL] = take_decimal,
-	[LAB_TYPE_VSOCK] = take_vsock,     [LAB_TYPE_MACHINE] = take_machine,
-	[LAB_TYPE_IMAGE] = take_image,     [LAB_TYPE_URL] = take_url,
-	[LAB_TYPE_SHA256] = take_sha256,   [LAB_TYPE_NAME] = take_name,
+	[LAB_TYPE_TEXT] = take_text,
+	[LAB_TYPE_WORD] = take_word,
+	[LAB_TYPE_PATH] = take_path,
+	[LAB_TYPE_BOOL] = take_bool,
+	[LAB_TYPE_UINT] = take_uint,
+	[LAB_TYPE_SIZE] = take_size,
+	[LAB_TYPE_ENUM] = take_enum,
+	[LAB_TYPE_INTERFACE] = value_take_interface,
+	[LAB_TYPE_CIDR] = value_take_cidr,
+	[LAB_TYPE_RANGE] = value_take_range,
+	[LAB_TYPE_ADDRESS] = value_take_address,
+	[LAB_TYPE_MAC] = value_take_mac,
+	[LAB_TYPE_UUID] = take_uuid,
+	[LAB_TYPE_DOMAIN] = value_take_domain,
+	[LAB_TYPE_NETWORK] = take_network,
+	[LAB_TYPE_PROFILE] = take_profile,
+	[LAB_TYPE_VOLUME] = take_volume,
+	[LAB_TYPE_DECIMAL] = take_decimal,
+	[LAB_TYPE_VSOCK] = take_vsock,
+	[LAB_TYPE_MACHINE] = take_machine,
+	[LAB_TYPE_IMAGE] = take_image,
+	[LAB_TYPE_URL] = take_url,
+	[LAB_TYPE_SHA256] = take_sha256,
+	[LAB_TYPE_NAME] = take_name,
 };
 
 void lab_decode_value(struct lab_decoder *d, const struct lab_schema_row *row,

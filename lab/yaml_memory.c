@@ -8,6 +8,8 @@
  */
 #include "lab/yaml_memory.h"
 
+#include "base/str.h"
+
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +28,5 @@ void yaml_free(void *p)
 
 void *yaml_realloc(void *p, size_t size)
 {
-	size_t before = p ? malloc_usable_size(p) : 0;
-	void *grown = malloc(size ? size : 1);
-
-	if (!grown)
-		return NULL;
-	if (p)
-		memcpy(grown, p, before < size ? before : size);
-	yaml_free(p);
-	return grown;
+	return str_realloc_secret(p, p ? malloc_usable_size(p) : 0, size ? size : 1);
 }

@@ -7,7 +7,11 @@
  * → READY. Calls made before READY wait in the outbox, so that nothing overtakes
  * the negotiation.
  *
- * Pending calls form a list in the order of their ids. One timer stands at the
+ * QEMU reads its monitor byte by byte, and each byte costs it as many system calls as a
+ * whole request costs us. So nothing is sent that need not be: no blank, no line end, and
+ * a short id (qmp/ids).
+ *
+ * Pending calls form a list in the order in which they were made. One timer stands at the
  * nearest deadline, and at none where no call has one, so an idle client never
  * wakes up.
  *
@@ -26,6 +30,7 @@
 #include "base/str.h"
 #include "qmp/decode.h"
 #include "qmp/framer.h"
+#include "qmp/ids.h"
 #include "qmp/outbox.h"
 
 #include <errno.h>
@@ -35,7 +40,7 @@
 
 enum {
 	LINE_BYTES_MAX = 8 * 1024 * 1024,
-	PENDING_MAX = 4096,
+	PENDING_MAX = QMP_IDS_MAX,
 	OUTPUT_BYTES_MAX = 16 * 1024 * 1024,
 	HANDSHAKE_MS = 60 * 1000,
 	/* Read per wake-up: a flood of events does not starve the loop. */
@@ -71,7 +76,7 @@ struct qmp_client {
 	struct qmp_outbox outbox;
 	struct pending *pending, **pending_end;
 	size_t n_pending;
-	json_int_t next_id;
+	struct qmp_ids ids;
 	bool oob;
 	bool released; /* something in the outbox may go now */
 	const char *text; /* of the message that is told */
@@ -114,9 +119,10 @@ static struct pending *pending_take(struct qmp_client *c, struct pending **link)
 {
 	struct pending *p = pending_unlink(c, link);
 
+	if (qmp_outbox_withdraw(&c->outbox, p->id))
+		qmp_ids_release(&c->ids, p->id);
 	/* What was held back for its sake may go, when all that came has been looked at. */
-	if (!qmp_outbox_withdraw(&c->outbox, p->id) &&
-	    qmp_outbox_release(&c->outbox, p->id, p->oob))
+	else if (qmp_outbox_release(&c->outbox, p->id, p->oob))
 		c->released = true;
 	return p;
 }
@@ -223,6 +229,8 @@ static void handle_return(struct qmp_client *c, json_t *message, json_t *id)
 
 	while (*link && (!json_is_integer(id) || (*link)->id != json_integer_value(id)))
 		link = &(*link)->next;
+	if (json_is_integer(id))
+		qmp_ids_release(&c->ids, json_integer_value(id));
 	if (!*link) {
 		if (c->stray_logged++ < STRAY_LOGGED_MAX)
 			log_warning("qmp: an answer that nobody waits for is passed over");
@@ -395,7 +403,6 @@ int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
 		.event = sd_event_ref(event),
 		.fd = fd,
 		.handlers = *handlers,
-		.next_id = 1,
 		.handshake_deadline_usec = clock_now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
 	};
 	c->pending_end = &c->pending;
@@ -431,21 +438,26 @@ void qmp_client_free(struct qmp_client *c)
 	client_unref(c);
 }
 
-/* The request as a line; the caller frees it. */
+/* The request; the caller frees it. */
 static char *encode(const struct qmp_forward *what, json_int_t id)
 {
 	json_t *name = json_string(what->command);
-	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL, *line = NULL;
+	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL, *text = NULL;
 	bool has_args = what->arguments != NULL;
 
 	if (quoted)
-		line = str_printf("{\"%s\":%s,\"id\":%" JSON_INTEGER_FORMAT "%s%s}\r\n",
+		text = str_printf("{\"%s\":%s,\"id\":%" JSON_INTEGER_FORMAT "%s%s}",
 				  what->oob ? "exec-oob" : "execute", quoted, id,
 				  has_args ? ",\"arguments\":" : "",
 				  has_args ? what->arguments : "");
 	json_decref(name);
 	free(quoted);
-	return line;
+	return text;
+}
+
+static int fail_busy(struct error *err)
+{
+	return error_set(err, EBUSY, "%d calls wait for an answer already", PENDING_MAX);
 }
 
 static int check_call(const struct qmp_client *c, struct error *err)
@@ -453,34 +465,42 @@ static int check_call(const struct qmp_client *c, struct error *err)
 	if (c->handshake == HANDSHAKE_GONE)
 		return error_set(err, ECONNRESET, "the connection is gone");
 	if (c->n_pending >= PENDING_MAX)
-		return error_set(err, EBUSY, "%d calls wait for an answer already", PENDING_MAX);
+		return fail_busy(err);
 	if (c->outbox.bytes > OUTPUT_BYTES_MAX)
 		return error_set(err, ENOBUFS, "the peer does not read");
 	return 0;
 }
 
-static int client_call(struct qmp_client *c, const struct qmp_forward *what, uint64_t timeout_ms,
-		       qmp_reply_fn reply, void *arg, struct error *err)
+static int client_queue(struct qmp_client *c, const struct qmp_forward *what, json_int_t id,
+			struct error *err)
 {
-	char *text = encode(what, c->next_id);
-	struct pending *p;
-	int rc;
+	char *text = encode(what, id);
 
 	if (!text)
 		return error_oom(err);
-	rc = check_call(c, err);
-	p = rc == 0 ? calloc(1, sizeof(*p)) : NULL;
-	if (!p) {
-		free(text);
-		return rc < 0 ? rc : error_oom(err);
-	}
-	rc = qmp_outbox_add(&c->outbox, c->next_id, what->oob, text, what->fds, what->n_fds, err);
+	return qmp_outbox_add(&c->outbox, id, what->owner, what->oob, text, what->fds, what->n_fds,
+			      err);
+}
+
+static int client_call(struct qmp_client *c, const struct qmp_forward *what, uint64_t timeout_ms,
+		       qmp_reply_fn reply, void *arg, struct error *err)
+{
+	struct pending *p;
+	int rc = check_call(c, err);
+	json_int_t id;
+
+	if (rc < 0)
+		return rc;
+	id = qmp_ids_take(&c->ids);
+	p = id ? calloc(1, sizeof(*p)) : NULL;
+	rc = p ? client_queue(c, what, id, err) : id ? error_oom(err) : fail_busy(err);
 	if (rc < 0) {
+		qmp_ids_release(&c->ids, id);
 		free(p);
 		return rc;
 	}
 	*p = (struct pending){
-		.id = c->next_id++,
+		.id = id,
 		.deadline_usec = timeout_ms ? clock_now_usec() + timeout_ms * 1000 : 0,
 		.owner = what->owner,
 		.oob = what->oob,
@@ -526,6 +546,7 @@ void qmp_client_withdraw(struct qmp_client *c, unsigned owner)
 			link = &(*link)->next;
 			continue;
 		}
+		qmp_ids_release(&c->ids, (*link)->id);
 		complete(pending_unlink(c, link), NULL, NULL, &err);
 		/* The callback may have changed the list. */
 		link = &c->pending;

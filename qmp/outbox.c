@@ -14,6 +14,8 @@
 struct qmp_outgoing {
 	struct qmp_outgoing *next;
 	json_int_t id;
+	unsigned owner;
+	uint64_t turn; /* they go in the order of these */
 	bool urgent;
 	char *text;
 	size_t len, sent;
@@ -59,20 +61,33 @@ void qmp_outbox_clear(struct qmp_outbox *o)
 	o->in_flight = 0;
 }
 
-/* Where a message goes: at the end, or behind what is urgent or half sent. */
-static struct qmp_outgoing **place_of(struct qmp_outbox *o, bool urgent)
+/* The turn after the last of this owner that waits, or after what goes now. */
+static uint64_t turn_of(const struct qmp_outbox *o, unsigned owner)
+{
+	uint64_t turn = o->turn + 1;
+
+	for (const struct qmp_outgoing *m = o->head; m; m = m->next)
+		if (m->owner == owner && m->turn >= turn)
+			turn = m->turn + 1;
+	return turn;
+}
+
+/* Where a message goes: at its turn, or behind what is urgent or half sent. */
+static struct qmp_outgoing **place_of(struct qmp_outbox *o, const struct qmp_outgoing *new)
 {
 	struct qmp_outgoing **link = &o->head;
 
-	if (!urgent || !o->window)
-		return o->end;
-	while (*link && ((*link)->urgent || (*link)->sent))
-		link = &(*link)->next;
+	if (new->urgent)
+		while (*link && ((*link)->urgent || (*link)->sent))
+			link = &(*link)->next;
+	else
+		while (*link && ((*link)->urgent || (*link)->turn <= new->turn))
+			link = &(*link)->next;
 	return link;
 }
 
-int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text, const int *fds,
-		   size_t n_fds, struct error *err)
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, unsigned owner, bool urgent, char *text,
+		   const int *fds, size_t n_fds, struct error *err)
 {
 	struct qmp_outgoing *m = NULL, **link;
 
@@ -87,7 +102,9 @@ int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text,
 		return error_oom(err);
 	}
 	m->id = id;
-	m->urgent = urgent;
+	m->owner = owner;
+	m->urgent = urgent && o->window;
+	m->turn = m->urgent ? o->turn : turn_of(o, owner);
 	m->text = text;
 	m->len = strlen(text);
 	while (m->n_fds < n_fds) {
@@ -102,7 +119,7 @@ int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text,
 		m->fds[m->n_fds++] = fd;
 	}
 	o->bytes += m->len;
-	link = place_of(o, urgent);
+	link = place_of(o, m);
 	m->next = *link;
 	*link = m;
 	if (!m->next)
@@ -135,8 +152,11 @@ static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock,
 /* Whether it has to wait for an answer to another. */
 static bool is_held(const struct qmp_outbox *o, const struct qmp_outgoing *m)
 {
-	return (m->n_fds && o->held) ||
-	       (o->window && !m->urgent && !m->sent && o->in_flight >= o->window);
+	if (m->sent)
+		return false;
+	if (o->held && (m->n_fds || !m->urgent))
+		return true;
+	return o->window && !m->urgent && o->in_flight >= o->window;
 }
 
 int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
@@ -149,8 +169,10 @@ int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 			return 1;
 		if (n < 0)
 			return (int)n;
-		if (!m->sent && !m->urgent)
+		if (!m->sent && !m->urgent) {
 			o->in_flight++;
+			o->turn = m->turn;
+		}
 		m->sent += (size_t)n;
 		o->bytes -= (size_t)n;
 		if (m->sent == m->len)

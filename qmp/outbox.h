@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages on their way to the peer, in order.
+ * Messages on their way to the peer. Those of one owner go in their order, and owners in
+ * turn: who says much at once waits for himself, and another's first message goes before
+ * his second.
  *
  * Descriptors go with the first byte of their message, alone in one send, so
  * that a reader which takes the message apart finds them at its start. QEMU
  * keeps the descriptors that came last and gives them to the next command that
- * asks: a second message with descriptors is therefore held back, and all
- * behind it, until the one before was answered.
+ * asks. Its thread that reads looks at them at every read, without a lock, while
+ * another takes them for the command: a byte that is read meanwhile can end it by a
+ * null pointer. So nothing goes behind a message with descriptors until it was
+ * answered, but for what is urgent and has none: that is for a QEMU that does not answer.
  *
  * Where a window is set, no more than so many messages wait for their answer at the
  * peer, and urgent ones go ahead of those that do not fit: QEMU stops reading when its
@@ -18,6 +22,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 struct qmp_outgoing;
@@ -25,6 +30,7 @@ struct qmp_outgoing;
 struct qmp_outbox {
 	struct qmp_outgoing *head, **end;
 	size_t bytes; /* not yet sent */
+	uint64_t turn; /* of what went last */
 	bool held; /* a message with descriptors is out */
 	json_int_t holder; /* its id */
 	size_t window; /* 0: none */
@@ -36,8 +42,8 @@ void qmp_outbox_init(struct qmp_outbox *o);
 void qmp_outbox_clear(struct qmp_outbox *o);
 
 /* Takes over text, also on failure; fds are duplicated. */
-int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, bool urgent, char *text, const int *fds,
-		   size_t n_fds, struct error *err);
+int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, unsigned owner, bool urgent, char *text,
+		   const int *fds, size_t n_fds, struct error *err);
 
 /* Takes a message back; false where some of it was sent. */
 bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id);

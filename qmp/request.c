@@ -103,8 +103,12 @@ static int parse_value(struct parse *p, const char *text, size_t len)
 		qmp_text_walk(value.at, value.len, check_member, p);
 	if (p->rc == 0 && !p->command.at)
 		p->rc = error_set(p->err, EPROTO, "QMP input lacks member 'execute'");
-	if (p->rc == 0 && p->arguments.at && !copy(p->arguments, &p->request->arguments))
-		p->rc = error_oom(p->err);
+	/* Whatever else reads them, QEMU reads them byte by byte. */
+	if (p->rc == 0 && p->arguments.at) {
+		p->request->arguments = qmp_text_compact(p->arguments.at, p->arguments.len);
+		if (!p->request->arguments)
+			p->rc = error_oom(p->err);
+	}
 	if (p->rc == 0 && !p->request->command)
 		p->rc = error_oom(p->err);
 	return p->rc;

@@ -15,7 +15,7 @@ struct error;
 struct qmp_request {
 	char *command; /* UTF-8, any */
 	char *id; /* its text as it came; NULL: none */
-	char *arguments; /* the object's text; NULL: none */
+	char *arguments; /* the object's text, without blanks; NULL: none */
 	json_t *decoded; /* of it; NULL: none */
 	bool oob; /* by exec-oob */
 };

@@ -5,19 +5,20 @@
 #include "qmp/client.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 struct qmp_sync {
 	sd_event *event;
 	struct qmp_client *client;
-	bool closed;
-	struct error closed_by;
+	qmp_sync_event_fn on_event;
+	void *arg;
+	struct error closed_by; /* code 0: it is open */
 };
 
 struct qmp_sync_pending {
 	bool done;
+	bool given_up; /* nobody asks for it any more: it goes when it is completed */
 	json_t *result;
 	struct error outcome;
 };
@@ -27,9 +28,21 @@ static void on_reply(json_t *result, const char *class, const struct error *err,
 	struct qmp_sync_pending *p = arg;
 
 	(void)class;
+	if (p->given_up) {
+		free(p);
+		return;
+	}
 	p->done = true;
 	p->outcome = err ? *err : (struct error)ERROR_INIT;
 	p->result = json_incref(result);
+}
+
+static void tell_event(const char *name, json_t *message, void *arg)
+{
+	struct qmp_sync *s = arg;
+
+	if (s->on_event)
+		s->on_event(name, message, s->arg);
 }
 
 /* After every call was completed. */
@@ -37,33 +50,38 @@ static void on_closed(const struct error *err, void *arg)
 {
 	struct qmp_sync *s = arg;
 
-	s->closed = true;
 	s->closed_by = *err;
 }
 
-int qmp_sync_open(int fd, struct qmp_sync **ret_sync, struct error *err)
+int qmp_sync_open_on(sd_event *event, int fd, qmp_sync_event_fn on_event, void *arg,
+		     struct qmp_sync **ret_sync, struct error *err)
 {
 	struct qmp_sync *s = calloc(1, sizeof(*s));
-	struct qmp_handlers handlers = {.closed = on_closed, .arg = s};
+	const struct qmp_handlers handlers = {.event = tell_event, .closed = on_closed, .arg = s};
 	int rc;
 
 	if (!s) {
 		close(fd);
 		return error_oom(err);
 	}
-	rc = sd_event_new(&s->event);
+	*s = (struct qmp_sync){.event = sd_event_ref(event), .on_event = on_event, .arg = arg};
+	rc = event ? 0 : sd_event_new(&s->event);
 	if (rc < 0) {
 		close(fd);
-		free(s);
-		return error_errno(err, -rc, "event loop");
+		rc = error_errno(err, -rc, "event loop");
+	} else {
+		rc = qmp_client_new(s->event, fd, &handlers, &s->client, err);
 	}
-	rc = qmp_client_new(s->event, fd, &handlers, &s->client, err);
-	if (rc < 0) {
+	if (rc < 0)
 		qmp_sync_close(s);
-		return rc;
-	}
-	*ret_sync = s;
-	return 0;
+	else
+		*ret_sync = s;
+	return rc;
+}
+
+int qmp_sync_open(int fd, struct qmp_sync **ret_sync, struct error *err)
+{
+	return qmp_sync_open_on(NULL, fd, NULL, NULL, ret_sync, err);
 }
 
 void qmp_sync_close(struct qmp_sync *s)
@@ -73,6 +91,26 @@ void qmp_sync_close(struct qmp_sync *s)
 	qmp_client_free(s->client);
 	sd_event_unref(s->event);
 	free(s);
+}
+
+sd_event *qmp_sync_loop(struct qmp_sync *s)
+{
+	return s->event;
+}
+
+bool qmp_sync_is_closed(const struct qmp_sync *s)
+{
+	return !s || s->closed_by.code;
+}
+
+int qmp_sync_turn(struct qmp_sync *s, uint64_t usec, struct error *err)
+{
+	int rc;
+
+	if (s->closed_by.code)
+		return error_copy(err, &s->closed_by);
+	rc = sd_event_run(s->event, usec);
+	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 }
 
 static int begin(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
@@ -120,16 +158,16 @@ int qmp_sync_begin_text(struct qmp_sync *s, const char *command, const char *arg
 int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret_result,
 		    struct error *err)
 {
-	int rc = 0;
+	int rc;
 
-	while (!p->done && !s->closed) {
+	/* Every call is completed, by the end of the connection at the latest. */
+	while (!p->done) {
 		rc = sd_event_run(s->event, UINT64_MAX);
-		/* Its answer may come yet, and finds it there. */
-		if (rc < 0)
+		if (rc < 0) {
+			p->given_up = true;
 			return error_errno(err, -rc, "event loop");
+		}
 	}
-	if (!p->done)
-		p->outcome = s->closed_by;
 	rc = error_copy(err, &p->outcome);
 	if (rc == 0 && ret_result)
 		*ret_result = p->result;

@@ -1,24 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One-shot QMP for verbs: connect, handshake, calls one after another. Blocks
- * at most timeout_ms for each.
+ * QMP for whoever waits: a call returns with its answer. While one waits, and in
+ * qmp_sync_turn(), an sd-event loop turns, with whatever else the caller has on it, and
+ * events come to a handler.
  */
 #ifndef HV_QMP_SYNC_H
 #define HV_QMP_SYNC_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
 struct error;
 struct qmp_sync;
 
+/* An event; the whole message, borrowed. It must neither call nor turn. */
+typedef void (*qmp_sync_event_fn)(const char *name, json_t *message, void *arg);
+
 /* Takes over fd. The handshake is part of the first call. */
 int qmp_sync_open(int fd, struct qmp_sync **ret_sync, struct error *err);
+/* The same on a loop of the caller's, or, where event is NULL, of its own. on_event may be NULL. */
+int qmp_sync_open_on(sd_event *event, int fd, qmp_sync_event_fn on_event, void *arg,
+		     struct qmp_sync **ret_sync, struct error *err);
 void qmp_sync_close(struct qmp_sync *s); /* accepts NULL */
 
-/* args is stolen, also on failure. *ret_result (may be NULL) is the caller's.
- * -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h. */
+/* Its loop, borrowed. */
+sd_event *qmp_sync_loop(struct qmp_sync *s);
+
+/* Whether the connection is over; also for NULL. */
+bool qmp_sync_is_closed(const struct qmp_sync *s);
+
+/* Waits for one thing on the loop, whatever it is, for at most usec (UINT64_MAX: for ever). Where
+ * the connection is over already, why it is. */
+int qmp_sync_turn(struct qmp_sync *s, uint64_t usec, struct error *err);
+
+/* Waits at most timeout_ms (0: for ever). args is stolen, also on failure. *ret_result (may be
+ * NULL) is the caller's. -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h. */
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum { QUOTED_MAX = 64 };
 
@@ -326,6 +327,26 @@ struct qmp_span qmp_text_member(const char *text, size_t len, const char *key)
 bool qmp_span_is(struct qmp_span span, const char *text)
 {
 	return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
+}
+
+char *qmp_text_compact(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1), *to = copy;
+	bool in_string = false;
+
+	if (!copy)
+		return NULL;
+	for (const char *p = text; p < text + len; p++) {
+		if (!in_string && is_space(*p))
+			continue;
+		*to++ = *p;
+		if (in_string && *p == '\\' && p + 1 < text + len)
+			*to++ = *++p;
+		else if (*p == '"')
+			in_string = !in_string;
+	}
+	*to = '\0';
+	return copy;
 }
 
 void qmp_text_requote(struct strbuf *into, const char *text, size_t len)

@@ -41,6 +41,9 @@ struct qmp_span qmp_text_member(const char *text, size_t len, const char *key);
 
 bool qmp_span_is(struct qmp_span span, const char *text);
 
+/* A copy without what is blank and in no string; NULL: out of memory. The text was checked. */
+char *qmp_text_compact(const char *text, size_t len);
+
 /* QEMU takes 'text' for "text", other parsers do not: appends the text with double quotes
  * throughout. */
 void qmp_text_requote(struct strbuf *into, const char *text, size_t len);

@@ -11,6 +11,10 @@ run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 test_packages=(clang clang-format clang-tidy cppcheck expect file iproute2 iputils-ping jq libclang-rt-dev
 	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat
 	spice-client-gtk systemd-container tmux util-linux xfsprogs)
+# From 13 on QEMU's SPICE is a package of its own.
+# shellcheck source=/dev/null
+[ "$(. /etc/os-release 2>/dev/null && echo "${VERSION_ID:-0}")" -lt 13 ] 2>/dev/null ||
+	test_packages+=(qemu-system-modules-spice)
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die()

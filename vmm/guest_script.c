@@ -212,14 +212,39 @@ static bool is_powershell(const char *program)
 	return false;
 }
 
+/* A variable as PowerShell sets it. It takes four typographic quotes for ', too; doubled, each
+ * stands for itself. */
+static void add_variable(struct strbuf *into, const char *entry)
+{
+	static const char *const quotes[] = {"'", "\xe2\x80\x98", "\xe2\x80\x99", "\xe2\x80\x9a",
+					     "\xe2\x80\x9b"};
+	const char *value = strchr(entry, '=') + 1;
+
+	strbuf_addf(into, "$env:%.*s='", (int)(value - 1 - entry), entry);
+	while (*value) {
+		size_t len = 1;
+
+		for (size_t i = 0; i < ARRAY_SIZE(quotes); i++)
+			if (str_after(value, quotes[i])) {
+				len = strlen(quotes[i]);
+				strbuf_add(into, value, len);
+			}
+		strbuf_add(into, value, len);
+		value += len;
+	}
+	strbuf_addf(into, "';");
+}
+
 /* `powershell WORDS…` as the arguments that carry them whole. */
-static int encode_script(char *const *words, json_t *argv, struct error *err)
+static int encode_script(char *const *words, char *const *env, json_t *argv, struct error *err)
 {
 	/* CreateProcess() takes 32767 characters, with the program and our options. */
 	enum { ENCODED_MAX = 32000 };
 	cleanup_strbuf struct strbuf script = {0};
 	cleanup_free char *encoded = NULL;
 
+	for (; env && *env; env++)
+		add_variable(&script, *env);
 	for (char *const *w = words; *w; w++)
 		strbuf_addf(&script, "%s%s", w == words ? "" : " ", *w);
 	if (script.failed)
@@ -243,17 +268,21 @@ int guest_windows_exec(const struct guest_command *command, json_t **ret_args, s
 {
 	json_t *argv = json_array();
 	char *const *words = command->argv + 1;
+	bool is_script = is_powershell(*command->argv) && *words && **words != '-';
 	int rc = 0;
 
 	if (command->user)
-		rc = error_set(err, ENOTSUP, "another user is not supported on Windows");
+		rc = error_set(err, ENOTSUP,
+			       "the agent of Windows runs everything as its own service: for "
+			       "another user take hv ssh USER@NAME, or a scheduled task there "
+			       "(schtasks /create /ru USER)");
+	else if (is_script)
+		rc = encode_script(words, command->env, argv, err);
 	else if (command->env && *command->env)
 		/* The agent would take all other variables away, and Windows needs some. */
 		rc = error_set(err, ENOTSUP,
-			       "variables are not supported on Windows: set them in "
-			       "the command");
-	else if (is_powershell(*command->argv) && *words && **words != '-')
-		rc = encode_script(words, argv, err);
+			       "on Windows variables are for `powershell SCRIPT` only: the agent "
+			       "would take all others away");
 	else
 		for (; rc == 0 && *words; words++)
 			if (json_array_append_new(argv, json_string(*words)) < 0)

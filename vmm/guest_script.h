@@ -56,8 +56,9 @@ bool guest_user_is_valid(const char *user);
 json_t *guest_linux_exec(const struct guest_command *command, const char *base);
 
 /* The same for Windows. The script of `powershell SCRIPT…` goes by -EncodedCommand, where
- * its first word is no option. -E2BIG where it is longer than a command line may be, -EINVAL
- * where it is not UTF-8, -ENOTSUP for a user. */
+ * its first word is no option; env goes with such a script only. -E2BIG where it is longer than
+ * a command line may be, -EINVAL where it is not UTF-8, -ENOTSUP for a user, or for env with
+ * another command. */
 int guest_windows_exec(const struct guest_command *command, json_t **ret_args, struct error *err);
 
 /* Text as UTF-16LE in base64, as PowerShell wants its scripts. NULL where it is not UTF-8, or

@@ -7,10 +7,10 @@
 #include "disk/chain.h"
 #include "jail/support.h"
 #include "tpm/swtpm.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/host.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
-#include "vmm/prepared.h"
 #include "vmm/rundir.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ static int check_image(const struct spec_disk *disk, const struct disk_info *inf
 {
 	char want[32], have[32];
 
-	if (info->in_use)
+	if (disk->read_only ? info->written : info->in_use)
 		return error_set(err, EBUSY,
 				 "disk '%s': the image '%s' is in use by another process",
 				 disk->name, disk->path);

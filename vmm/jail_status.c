@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "jail/look.h"
 #include "jail/support.h"
-#include "vmm/adopt.h"
 #include "vmm/json.h"
+#include "vmm/keeper/adopt.h"
 
 #include <inttypes.h>
 

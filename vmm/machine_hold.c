@@ -3,11 +3,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "vmm/adopt.h"
 #include "vmm/json.h"
+#include "vmm/keeper/adopt.h"
+#include "vmm/layers/disk_journal.h"
 #include "vmm/leftovers.h"
 #include "vmm/owner.h"
-#include "vmm/snapshot_store.h"
+#include "vmm/snapshot/snapshot_store.h"
 #include "vmm/vm_status.h"
 
 #include <errno.h>
@@ -33,8 +34,10 @@ int machine_hold_down(const struct paths *paths, const char *name, struct rundir
 		      struct error *err)
 {
 	struct rundir run = RUNDIR_INIT;
-	int rc = rundir_acquire(paths, PATHS_VM, name, &run, err);
+	int rc = rundir_hold(paths, PATHS_VM, name, &run, err);
 
+	if (rc == -EBUSY)
+		return error_wrap(err, rc, "vm '%s'", name);
 	if (rc == -EALREADY)
 		return error_set(err, EBUSY, "vm '%s' is up (hv down %s)", name, name);
 	if (rc == 0)
@@ -46,8 +49,7 @@ int machine_hold_down(const struct paths *paths, const char *name, struct rundir
 	return rc;
 }
 
-/* Before the lock is taken: with it somebody seems to serve the machine. */
-static int check_saved(const struct paths *paths, const struct spec_vm *vm, struct error *err)
+int machine_check_saved(const struct paths *paths, const struct spec_vm *vm, struct error *err)
 {
 	cleanup_json json_t *status = NULL;
 	int rc = vm_status_read(paths, vm, &status, err);
@@ -72,20 +74,39 @@ static int check_snapshots(const struct paths *paths, const char *name, struct e
 	rc = snapshot_store_may_start(dirfd, name, &loading, err);
 	if (rc == 0 && loading)
 		rc = error_set(err, EBUSY, "a snapshot of it is being loaded");
-	return error_wrap_if(err, rc, "vm '%s'", name);
+	return rc;
+}
+
+int machine_check_free(const struct paths *paths, const char *name, struct error *err)
+{
+	enum rundir_state state = RUNDIR_NONE;
+	int rc;
+
+	rundir_settle(paths, PATHS_VM, name);
+	rc = rundir_check_held(paths, PATHS_VM, name, err);
+	if (rc == 0)
+		rc = rundir_look(paths, PATHS_VM, name, &state, err);
+	return rc < 0 || state == RUNDIR_SERVED ? rc : check_snapshots(paths, name, err);
+}
+
+/* Whoever begins to work at its snapshots from now on finds that it is not down. */
+static int settle(const struct paths *paths, const char *name, struct error *err)
+{
+	int rc = check_snapshots(paths, name, err);
+
+	return rc < 0 ? rc : disk_journal_settle_vm(paths, name, err);
 }
 
 int machine_hold_settled(const struct paths *paths, const struct spec_vm *vm,
 			 struct rundir *ret_run, struct error *err)
 {
 	struct rundir run = RUNDIR_INIT;
-	int rc = check_saved(paths, vm, err);
+	int rc = machine_check_saved(paths, vm, err);
 
 	if (rc == 0)
 		rc = machine_hold_down(paths, vm->name, &run, err);
-	/* Whoever begins to work at them from now on finds that it is not down. */
 	if (rc == 0)
-		rc = check_snapshots(paths, vm->name, err);
+		rc = error_wrap_if(err, settle(paths, vm->name, err), "vm '%s'", vm->name);
 	if (rc < 0)
 		rundir_remove(&run, paths, PATHS_VM, vm->name);
 	else

@@ -140,7 +140,8 @@ static int remove_volumes(json_t *document, const char *name, struct error *err)
 
 static int remove_state(const struct paths *paths, const char *name, struct error *err)
 {
-	static const char *const kinds[] = {"vm", "tpm", "run"};
+	/* With a dot in front: of the copy that becomes a state of it (vmm/fork/prepare.h). */
+	static const char *const kinds[] = {"vm/", "tpm/", "run/", "vm/.", "tpm/."};
 	cleanup_free char *folder = str_printf("%s/vm", paths->state);
 	cleanup_close int dirfd = -1;
 	int rc = 0;
@@ -152,11 +153,31 @@ static int remove_state(const struct paths *paths, const char *name, struct erro
 		rc = file_remove_tree(dirfd, name, err);
 	fault_point("state removed");
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(kinds); i++) {
-		cleanup_free char *owner = str_printf("%s/%s", kinds[i], name);
+		cleanup_free char *owner = str_printf("%s%s", kinds[i], name);
 
 		rc = owner ? uids_release(paths, owner, err) : error_oom(err);
 	}
 	return rc;
+}
+
+/* -ENOENT where there is no such file. */
+static int read_document(const struct paths *paths, int dirfd, const char *file,
+			 json_t **ret_document, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	json_error_t why;
+	int rc = file_read_plain(dirfd, file, FILE_BYTES_MAX, &text, NULL, err);
+
+	if (rc < 0)
+		return rc;
+	*ret_document = json_loads(text, 0, &why);
+	if (!*ret_document)
+		return error_set(
+			err, EINVAL,
+			"'%s/machines/%s' is not as hv wrote it (line %d: %s), and says what "
+			"belongs to the machine: mend it first",
+			paths->state, file, why.line, why.text);
+	return 0;
 }
 
 /* All that the part names, and the part last. */
@@ -164,18 +185,10 @@ static int remove_part(const struct paths *paths, int dirfd, const char *name,
 		       const struct names *names, struct error *err)
 {
 	cleanup_json json_t *document = NULL;
-	cleanup_free char *text = NULL;
-	json_error_t why;
-	int rc;
+	int rc = read_document(paths, dirfd, names->part, &document, err);
 
-	rc = file_read_plain(dirfd, names->part, FILE_BYTES_MAX, &text, NULL, err);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	document = json_loads(text, 0, &why);
-	if (!document)
-		return error_set(err, EINVAL,
-				 "'%s/machines/%s' is not as hv wrote it (line %d: %s)",
-				 paths->state, names->part, why.line, why.text);
 	rc = remove_volumes(document, name, err);
 	if (rc == 0)
 		rc = remove_state(paths, name, err);
@@ -264,10 +277,15 @@ void machine_abandon(struct machine_making *m)
 	close_fd(&m->dirfd);
 }
 
-/* From here on it is no machine any more, only what is left of one. */
+/* From here on it is no machine any more, only what is left of one; so what it says can be read. */
 static int turn_to_part(const struct paths *paths, int dirfd, const struct names *names,
 			struct error *err)
 {
+	cleanup_json json_t *document = NULL;
+	int rc = read_document(paths, dirfd, names->file, &document, err);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
 	if (renameat(dirfd, names->file, dirfd, names->part) < 0 && errno != ENOENT)
 		return error_errno(err, errno, "remove '%s/machines/%s'", paths->state,
 				   names->file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* File names in the state and run folders (see base/paths.h). */
+/* File names in the state and run folders (see base/paths.h), and others that two have to know. */
 #ifndef HV_VMM_NAMES_H
 #define HV_VMM_NAMES_H
 
@@ -20,5 +20,8 @@
 #define NAME_VNC "vnc"
 #define NAME_SPICE "spice"
 #define NAME_CONTROL "control"
+
+/* What QEMU calls the descriptor that a machine's state goes out by, or comes in. */
+#define NAME_COPY_FD "hv-copy"
 
 #endif

@@ -139,6 +139,10 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	if (in->waits) {
 		strv_add(argv, "-incoming");
 		strv_add(argv, "defer");
+		/* Events of it, without a command: QEMU takes some microseconds to read each byte
+		 * of one. */
+		strv_add(argv, "-global");
+		strv_add(argv, "migration.x-events=on");
 	}
 	strv_add(argv, "-uuid");
 	strv_add(argv, vm->uuid);

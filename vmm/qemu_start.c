@@ -178,14 +178,11 @@ static int bind_table(struct jail_binds *binds, int fd, size_t i, struct error *
 	return 0;
 }
 
-static int bind_files(const struct resources *r, struct jail_binds *binds, struct error *err)
+int qemu_bind_program(struct jail_binds *binds, const char *qemu, const char *const *data,
+		      struct error *err)
 {
-	/* ROMs, of which some lie in folders of their own packages. */
-	static const char *const data[] = {"share/qemu", "share/seabios", "share/qemu-kvm",
-					   "share/ipxe", NULL};
-	int rc;
+	int rc = jail_binds_add_program(binds, qemu, data, err);
 
-	rc = jail_binds_add_program(binds, r->host->qemu, data, err);
 	/* Without it QEMU does not find out that the kernel locks open files, and takes
 	 * locks that any close() loses. */
 	jail_binds_add(binds, &(struct jail_bind){
@@ -193,6 +190,16 @@ static int bind_files(const struct resources *r, struct jail_binds *binds, struc
 				      .device = true,
 				      .writable = true,
 			      });
+	return rc;
+}
+
+static int bind_files(const struct resources *r, struct jail_binds *binds, struct error *err)
+{
+	/* ROMs, of which some lie in folders of their own packages. */
+	static const char *const data[] = {"share/qemu", "share/seabios", "share/qemu-kvm",
+					   "share/ipxe", NULL};
+	int rc = qemu_bind_program(binds, r->host->qemu, data, err);
+
 	if (r->vm->clock == SPEC_CLOCK_LOCALTIME)
 		jail_binds_add(binds,
 			       &(struct jail_bind){.source = "/etc/localtime", .optional = true});
@@ -205,11 +212,30 @@ static int bind_files(const struct resources *r, struct jail_binds *binds, struc
 	return rc;
 }
 
+static bool makes_screen_files(const struct resources *r)
+{
+	/* One whose version is not known may. */
+	return r->vm->display != SPEC_DISPLAY_NONE && (!r->qemu_version || r->qemu_version >= 902);
+}
+
 static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_map *map,
 		      struct error *err)
 {
 	cleanup_close int err_read = -1, err_write = -1;
 	cleanup_jail_binds struct jail_binds binds = {.n = 0};
+	/* What libraries would else read in files when it is too late, behind the seal: the number
+	 * of processors for the ninth thread that allocates, the kernel's rule for overcommitting
+	 * when the heap of a thread is to shrink (none is larger than the 64 MiB from which on it
+	 * would), a configuration for SPICE's first client, and tables to convert the text of an
+	 * error that GLib puts into words, also where nobody reads them. With that limit fixed
+	 * the one for mappings of their own does not adapt itself any more. */
+	static const char *const settings[] = {
+		"MALLOC_ARENA_MAX=8",
+		"MALLOC_TRIM_THRESHOLD_=67108864",
+		"MALLOC_MMAP_THRESHOLD_=4194304",
+		"OPENSSL_CONF=",
+		"CHARSET=UTF-8",
+	};
 	struct jailed jailed = JAILED_INIT;
 	struct owner owner;
 	uid_t uid;
@@ -227,9 +253,8 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.program = r->host->qemu,
 				.argv = argv,
 				.owner = owner.text,
-				/* SPICE's first client is after the seal, too late for OpenSSL
-				 * to read a file. */
-				.setting = r->vm->spice ? "OPENSSL_CONF=" : NULL,
+				.settings = settings,
+				.n_settings = ARRAY_SIZE(settings),
 				.uid = uid,
 				.gid = uid,
 				.binds = binds.v,
@@ -237,6 +262,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 				.device = r->kvm ? "/dev/kvm" : NULL,
 				.profile = &jail_profile_qemu,
 				.situation = {.kvm = r->kvm,
+					      .screen_files = makes_screen_files(r),
 					      .version = r->qemu_version,
 					      .watch = r->watch},
 				.fds = map->v,

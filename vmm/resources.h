@@ -17,11 +17,11 @@
 #include "jail/seal.h"
 #include "lab/plan.h"
 #include "lab/spec.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/hardware.h"
 #include "vmm/host.h"
+#include "vmm/keeper/tables.h"
 #include "vmm/pins.h"
-#include "vmm/prepared.h"
-#include "vmm/tables.h"
 
 #include <jansson.h>
 #include <net/if.h>

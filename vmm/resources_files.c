@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 void resources_files_init(struct resources *r)
@@ -158,30 +159,23 @@ static int listen_sockets(struct resources *r, struct error *err)
 
 int resources_files_connect_tpm(struct resources *r, struct error *err)
 {
-	int pair[2], rc;
-
-	if (!r->vm->tpm)
-		return 0;
-	rc = fd_socketpair(pair, err);
-	if (rc == 0) {
-		r->tpm_fd = pair[0];
-		r->swtpm_fd = pair[1];
-	}
-	return rc;
+	return r->vm->tpm ? fd_socketpair(&r->tpm_fd, &r->swtpm_fd, err) : 0;
 }
 
-/* Bytes that do not fit are fed when QEMU has read (vmm/keeper_feed.c). */
+/* Bytes that do not fit are fed when QEMU has read (vmm/keeper/keeper_feed.c). What a fork
+ * takes in, all but its memory, is to fit: neither of the two waits for the other then. */
 int resources_files_feed(struct resources *r, struct error *err)
 {
-	int pair[2], rc;
+	static const int room = 4 * 1024 * 1024;
+	int rc;
 
 	if (r->source_fd < 0)
 		return 0;
-	rc = fd_socketpair(pair, err);
+	rc = fd_socketpair(&r->incoming_fd, &r->feed_fd, err);
 	if (rc < 0)
 		return rc;
-	r->incoming_fd = pair[0];
-	r->feed_fd = pair[1];
+	/* Less will do where the caller may not have so much. */
+	(void)setsockopt(r->feed_fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	return fd_set_nonblock(r->feed_fd, err);
 }
 

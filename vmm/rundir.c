@@ -7,9 +7,11 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "vmm/adopt.h"
+#include "vmm/holder.h"
 #include "vmm/json.h"
-#include "vmm/peer.h"
+#include "vmm/keeper/adopt.h"
+#include "vmm/names.h"
+#include "vmm/supervisor/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,7 @@
 enum { STATUS_BYTES_MAX = 1024 * 1024, ACQUIRE_TRIES = 100, DYING_MS = 1000 };
 
 /* What is written in the folder belongs to its group (base/file.c), sockets by
- * vmm/peer.c; what members may do with it is a matter of its own mode. */
+ * vmm/supervisor/peer.c; what members may do with it is a matter of its own mode. */
 static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 {
 	int rc;
@@ -38,30 +40,6 @@ static int open_to_group(int dirfd, int lockfd, gid_t group, struct error *err)
 			     ? -1
 			     : 0;
 	return rc < 0 ? error_errno(err, errno, "open the run folder to its group") : 0;
-}
-
-/* The lock says whose it is: who dies at once has written nothing else yet. */
-static int sign_lock(int lockfd, struct error *err)
-{
-	const struct child self = {.pid = getpid(), .pidfd = 0};
-	cleanup_json json_t *described = adopt_describe(&self);
-	cleanup_free char *text = json_dumps(described, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	if (!text)
-		return error_oom(err);
-	if (ftruncate(lockfd, 0) < 0)
-		return error_errno(err, errno, "write '" LOCK_FILE "'");
-	return error_wrap_if(err, file_write_all(lockfd, text, strlen(text), err),
-			     "write '" LOCK_FILE "'");
-}
-
-static json_t *lock_holder(int dirfd)
-{
-	cleanup_free char *text = NULL;
-
-	if (file_read_plain(dirfd, LOCK_FILE, STATUS_BYTES_MAX, &text, NULL, NULL) < 0)
-		return NULL;
-	return json_loads(text, 0, NULL);
 }
 
 static int wait_for_lock(void *arg)
@@ -99,7 +77,7 @@ static bool await_lock(int dirfd)
  * child that it was about to make. */
 static bool await_dying(int dirfd)
 {
-	cleanup_json json_t *holder = lock_holder(dirfd);
+	cleanup_json json_t *holder = holder_read(dirfd, LOCK_FILE);
 	struct child keeper = CHILD_INIT;
 	bool dying;
 
@@ -119,7 +97,17 @@ void rundir_settle(const struct paths *paths, enum paths_kind kind, const char *
 		(void)await_dying(dirfd);
 }
 
-int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
+int rundir_check_held(const struct paths *paths, enum paths_kind kind, const char *name,
+		      struct error *err)
+{
+	cleanup_close int dirfd = -1;
+
+	return paths_open_run(paths, kind, name, 0, &dirfd, NULL) < 0
+		       ? 0
+		       : holder_check(dirfd, LOCK_FILE, err);
+}
+
+static int acquire(const struct paths *paths, enum paths_kind kind, const char *name, bool holds,
 		   struct rundir *ret_dir, struct error *err)
 {
 	gid_t group;
@@ -138,7 +126,8 @@ int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *
 		if (rc == 0)
 			rc = file_lock(dirfd, LOCK_FILE, &lockfd, err);
 		if (rc == 0) {
-			rc = sign_lock(lockfd, err);
+			rc = error_wrap_if(err, holder_sign(lockfd, holds, err),
+					   "write '" LOCK_FILE "'");
 			if (rc == 0)
 				rc = open_to_group(dirfd, lockfd, group, err);
 			if (rc < 0) {
@@ -152,11 +141,25 @@ int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *
 		if (rc == -EWOULDBLOCK && await_dying(dirfd))
 			continue;
 		if (rc == -EWOULDBLOCK)
-			return error_set(err, EALREADY, "another supervisor serves it");
+			return holder_check(dirfd, LOCK_FILE, err) < 0
+				       ? -EBUSY
+				       : error_set(err, EALREADY, "another supervisor serves it");
 		if (rc != -ENOENT)
 			return rc;
 	}
 	return rc;
+}
+
+int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
+		   struct rundir *ret_dir, struct error *err)
+{
+	return acquire(paths, kind, name, false, ret_dir, err);
+}
+
+int rundir_hold(const struct paths *paths, enum paths_kind kind, const char *name,
+		struct rundir *ret_dir, struct error *err)
+{
+	return acquire(paths, kind, name, true, ret_dir, err);
 }
 
 void rundir_release(struct rundir *dir)
@@ -258,4 +261,13 @@ int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *
 	if (rc < 0)
 		return rc;
 	return fd_connect_unix(dirfd, socket, ret_fd, err);
+}
+
+int rundir_connect_vm(const struct paths *paths, const char *name, int *ret_fd, struct error *err)
+{
+	int rc = rundir_connect(paths, PATHS_VM, name, NAME_QMP, ret_fd, err);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		return error_set(err, ENOTCONN, "it is not up (hv up %s)", name);
+	return rc;
 }

@@ -16,7 +16,7 @@ struct error;
 
 struct rundir {
 	int dirfd, lockfd; /* -1: none */
-	gid_t group; /* whose members may act (vmm/peer.h) */
+	gid_t group; /* whose members may act (vmm/supervisor/peer.h) */
 };
 
 #define RUNDIR_INIT                       \
@@ -25,9 +25,18 @@ struct rundir {
 	}
 
 /* Makes the folder, opens it to the group, and takes and signs the lock. -EALREADY where another
- * supervisor holds it. What an earlier one left in the folder stays. */
+ * supervisor holds it, -EBUSY where a verb does. What an earlier one left in the folder stays. */
 int rundir_acquire(const struct paths *paths, enum paths_kind kind, const char *name,
 		   struct rundir *ret_dir, struct error *err);
+
+/* The same for a verb that works on the files of what is stopped, and is no supervisor. Who finds
+ * it in the way hears which one it is, and its pid. */
+int rundir_hold(const struct paths *paths, enum paths_kind kind, const char *name,
+		struct rundir *ret_dir, struct error *err);
+
+/* -EBUSY says which verb holds it; 0: none does, a supervisor may. */
+int rundir_check_held(const struct paths *paths, enum paths_kind kind, const char *name,
+		      struct error *err);
 
 /* Removes the folder with all in it, then lets go of the lock. */
 void rundir_remove(struct rundir *dir, const struct paths *paths, enum paths_kind kind,
@@ -70,5 +79,8 @@ int rundir_look(const struct paths *paths, enum paths_kind kind, const char *nam
 /* Connects to a socket in the folder ("qmp", "console", "control"). */
 int rundir_connect(const struct paths *paths, enum paths_kind kind, const char *name,
 		   const char *socket, int *ret_fd, struct error *err);
+
+/* To a machine's control socket. -ENOTCONN, with what would help, where it is not up. */
+int rundir_connect_vm(const struct paths *paths, const char *name, int *ret_fd, struct error *err);
 
 #endif

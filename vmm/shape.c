@@ -91,6 +91,9 @@ static int differs(const char *key, json_t *was, json_t *is, struct error *err)
 	if (json_is_array(was) && json_is_array(is) && json_array_size(was) != json_array_size(is))
 		return error_set(err, EINVAL, "it had %zu %s, and has %zu", json_array_size(was),
 				 key, json_array_size(is));
+	if (json_is_array(was) && json_is_array(is))
+		return error_set(err, EINVAL, "its %s are others, or in another order, than before",
+				 key);
 	add_value(&before, key, was);
 	add_value(&now, key, is);
 	strbuf_addf(&shown, "its %s was %s, and is %s", key, before.data ? before.data : "?",
@@ -114,11 +117,17 @@ int shape_compare(json_t *was, json_t *is, struct error *err)
 
 int shape_save(int state_dirfd, json_t *shape, struct error *err)
 {
-	cleanup_free char *text = json_dumps(shape, JSON_INDENT(2));
+	cleanup_free char *text = json_dumps(shape, JSON_INDENT(2)), *was = NULL;
+	int rc;
 
+	if (!text)
+		return error_oom(err);
+	/* From start to start it is mostly the same. */
+	rc = file_read_plain(state_dirfd, SHAPE_FILE, SHAPE_BYTES_MAX, &was, NULL, NULL);
+	if (rc == 0 && str_eq(was, text))
+		return 0;
 	/* What runs does not outlive the boot; what is saved of it has a copy. */
-	return text ? file_write_volatile(state_dirfd, SHAPE_FILE, text, strlen(text), 0644, err)
-		    : error_oom(err);
+	return file_write_volatile(state_dirfd, SHAPE_FILE, text, strlen(text), 0644, err);
 }
 
 int shape_load(int state_dirfd, json_t **ret_shape, struct error *err)

@@ -16,7 +16,10 @@ void signals_block(void);
 /* Has the loop call the handler for each of those that end, also for those that
  * waited. */
 int signals_watch(sd_event *event, sd_event_signal_handler_t handler, void *arg, struct error *err);
-/* The same for SIGUSR1. */
+/* Has the loop take those out of the queue and remember them (base/interrupt.h), so that they end a
+ * wait in it. */
+int signals_note(sd_event *event, struct error *err);
+/* As signals_watch(), for SIGUSR1. */
 int signals_watch_reload(sd_event *event, sd_event_signal_handler_t handler, void *arg,
 			 struct error *err);
 

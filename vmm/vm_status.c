@@ -5,13 +5,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "vmm/adopt.h"
+#include "vmm/fork/template.h"
 #include "vmm/json.h"
-#include "vmm/leases.h"
+#include "vmm/keeper/adopt.h"
+#include "vmm/network/leases.h"
 #include "vmm/resources.h"
 #include "vmm/rundir.h"
-#include "vmm/saved.h"
-#include "vmm/template.h"
+#include "vmm/snapshot/saved.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "vmm/control.h"
+#include "vmm/supervisor/control.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

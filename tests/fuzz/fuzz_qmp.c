@@ -63,34 +63,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct qmp_handlers handlers = {.event = on_event, .closed = on_closed, .arg = &talk};
 	struct call calls[CALLS];
 	sd_event *event = NULL;
-	int fds[2];
+	int ours, theirs;
 	size_t len;
 
 	log_set_level(LOG_LEVEL_ERROR);
-	fuzz_check(sd_event_new(&event) == 0 && fd_socketpair(fds, NULL) == 0);
-	fuzz_check(qmp_client_new(event, fds[0], &handlers, &talk.client, NULL) == 0);
+	fuzz_check(sd_event_new(&event) == 0 && fd_socketpair(&theirs, &ours, NULL) == 0);
+	fuzz_check(qmp_client_new(event, theirs, &handlers, &talk.client, NULL) == 0);
 	for (int i = 0; i < CALLS; i++) {
 		calls[i] = (struct call){&talk, i};
 		/* Two with a descriptor: the second waits for the first's answer. */
-		fuzz_check(qmp_client_call(talk.client, "query-status", NULL, &fds[1], i % 2, 0,
+		fuzz_check(qmp_client_call(talk.client, "query-status", NULL, &ours, i % 2, 0,
 					   on_reply, &calls[i], NULL) == 0);
 	}
 	while (fuzz_next(&chunks, &data, &len)) {
 		char sink[4096];
 
 		while (len && !talk.n_closed) {
-			ssize_t n = send(fds[1], data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+			ssize_t n = send(ours, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 			data += n > 0 ? n : 0;
 			len -= n > 0 ? (size_t)n : 0;
 			spin(event);
 		}
 		/* Read without its descriptors, which then are closed. */
-		(void)recv(fds[1], sink, sizeof(sink), MSG_DONTWAIT);
+		(void)recv(ours, sink, sizeof(sink), MSG_DONTWAIT);
 	}
 	/* The calls hold duplicates of this end: it is closed by hand. */
-	(void)shutdown(fds[1], SHUT_RDWR);
-	close_fd(&fds[1]);
+	(void)shutdown(ours, SHUT_RDWR);
+	close_fd(&ours);
 	spin(event);
 	fuzz_check(talk.n_closed == 1);
 	qmp_client_free(talk.client);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* A snapshot table; the last two bytes are how many entries it is said to have. */
+/* A snapshot table, and the same bytes as a directory of bitmaps; the last two are how many entries
+ * it is said to have. */
 #include "fuzz.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/str.h"
+#include "disk/bitmaps.h"
 #include "disk/snapshots.h"
 
 #include <errno.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	cleanup_strv struct strv names = {0};
 	struct error err = ERROR_INIT;
 	struct disk_snapshots list = {0};
 	uint32_t count = 0;
@@ -28,5 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_check(!list.v && !list.n);
 	}
 	disk_snapshots_free(&list);
+	rc = disk_bitmaps_parse(data, size, count, &names, &err);
+	fuzz_check(rc == 0 ? names.n == count : err.code > 0 && fuzz_is_plain(err.text));
 	return 0;
 }

@@ -40,6 +40,20 @@ mount -t sysfs sysfs /sys 2>/dev/null
 ip link set lo up
 
 n_tests=0 n_failed=0
+# What runs in the background tells it in its log only, and is replaced.
+sanitizers_said()
+{
+	local log logs
+	logs=$(grep -rlsE --include='*.log' --include='*.log.1' \
+		'ERROR: (Address|Leak)Sanitizer|: runtime error: ' "$work/state" "$work/run")
+	[ -n "$logs" ] || return 0
+	echo "not ok $((n_tests += 1)) - sanitizers find nothing in the background"
+	n_failed=$((n_failed + 1))
+	while read -r log; do
+		grep -aE -A 12 'ERROR: (Address|Leak)Sanitizer|: runtime error: ' "$log" | sed 's/^/# /'
+	done <<<"$logs"
+}
+
 finish()
 {
 	local status=$?
@@ -47,6 +61,7 @@ finish()
 		echo "not ok $((n_tests += 1)) - the script ran to its end (status $status)"
 		n_failed=1
 	fi
+	sanitizers_said
 	echo "1..$n_tests"
 	if [ -n "${HV_KEEP:-}" ] || { [ "$n_failed" != 0 ] && [ -n "${HV_KEEP_FAILED:-}" ]; }; then
 		echo "# kept: $work"

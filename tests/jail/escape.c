@@ -126,7 +126,7 @@ static bool attend_until_ready(const struct jailed *j, int channel)
 {
 	struct pollfd p[] = {
 		{.fd = channel, .events = POLLIN},
-		{.fd = j->answerer.leash < 0 ? j->listener : -1, .events = POLLIN},
+		{.fd = j->answerer.leash.fd < 0 ? j->listener : -1, .events = POLLIN},
 		{.fd = j->process.pidfd, .events = POLLIN},
 	};
 	char byte;

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "qmp/client.h"
-#include "vmm/control.h"
+#include "vmm/supervisor/control.h"
 
 #include <errno.h>
 #include <fcntl.h>

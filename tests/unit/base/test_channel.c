@@ -31,7 +31,7 @@ static void test_message_and_descriptor(void **state)
 	int ends[2], fd = -2;
 
 	(void)state;
-	assert_int_equal(channel_pair(ends, &err), 0);
+	assert_int_equal(channel_pair(&ends[0], &ends[1], &err), 0);
 	assert_int_equal(channel_receive(ends[1], &got, sizeof(got), &fd, &err), -EAGAIN);
 	assert_int_equal(channel_send(ends[0], &sent, sizeof(sent), null_fd, &err), 0);
 	assert_int_equal(channel_receive(ends[1], &got, sizeof(got), &fd, &err), 1);
@@ -56,7 +56,7 @@ static void test_odd_messages(void **state)
 	int ends[2], fd, next;
 
 	(void)state;
-	assert_int_equal(channel_pair(ends, &err), 0);
+	assert_int_equal(channel_pair(&ends[0], &ends[1], &err), 0);
 	assert_int_equal(send(ends[0], long_one, 3, 0), 3);
 	assert_int_equal(channel_receive(ends[1], &got, sizeof(got), &fd, &err), -EPROTO);
 	assert_int_equal(send(ends[0], long_one, sizeof(long_one), 0), sizeof(long_one));
@@ -88,7 +88,7 @@ static void test_run_in_a_child(void **state)
 	int ends[2], status = 0, code = 42;
 
 	(void)state;
-	assert_int_equal(channel_pair(ends, &err), 0);
+	assert_int_equal(channel_pair(&ends[0], &ends[1], &err), 0);
 	assert_int_equal(child_spawn(
 				 &(struct child_spec){
 					 .path = "answerer",

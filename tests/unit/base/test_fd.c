@@ -132,15 +132,15 @@ static void test_name_too_long(void **state)
 
 static void test_pass(void **state)
 {
-	int pair[2], fds[FD_PASS_MAX], got[FD_PASS_MAX];
+	int left, right, fds[FD_PASS_MAX], got[FD_PASS_MAX];
 	size_t n = 4711, before = count_open();
 	struct error err = ERROR_INIT;
 	struct stat sent, received;
 	char text[8] = {0};
 
 	(void)state;
-	assert_int_equal(fd_socketpair(pair, &err), 0);
-	assert_true(is_cloexec(pair[0]) && is_cloexec(pair[1]) && !is_nonblock(pair[0]));
+	assert_int_equal(fd_socketpair(&left, &right, &err), 0);
+	assert_true(is_cloexec(left) && is_cloexec(right) && !is_nonblock(left));
 	for (size_t i = 0; i < FD_PASS_MAX; i++) {
 		int pipe_fds[2];
 
@@ -148,8 +148,8 @@ static void test_pass(void **state)
 		close(pipe_fds[1]);
 		fds[i] = pipe_fds[0];
 	}
-	assert_int_equal(fd_send(pair[0], "abc", 3, fds, FD_PASS_MAX, &err), 0);
-	assert_int_equal(fd_receive(pair[1], text, sizeof(text), got, &n, &err), 3);
+	assert_int_equal(fd_send(left, "abc", 3, fds, FD_PASS_MAX, &err), 0);
+	assert_int_equal(fd_receive(right, text, sizeof(text), got, &n, &err), 3);
 	assert_string_equal(text, "abc");
 	assert_int_equal(n, FD_PASS_MAX);
 	for (size_t i = 0; i < FD_PASS_MAX; i++) {
@@ -161,11 +161,11 @@ static void test_pass(void **state)
 		close(fds[i]);
 		close(got[i]);
 	}
-	close(pair[0]);
+	close(left);
 	n = 4711;
-	assert_int_equal(fd_receive(pair[1], text, sizeof(text), got, &n, &err), 0);
+	assert_int_equal(fd_receive(right, text, sizeof(text), got, &n, &err), 0);
 	assert_int_equal(n, 0);
-	close(pair[1]);
+	close(right);
 	assert_int_equal(count_open(), before);
 }
 
@@ -173,14 +173,12 @@ static void test_pass(void **state)
 static void test_pass_in_pieces(void **state)
 {
 	cleanup_close int left = -1, right = -1;
-	int pair[2], got[FD_PASS_MAX];
+	int got[FD_PASS_MAX];
 	size_t n = 0;
 	char byte;
 
 	(void)state;
-	assert_int_equal(fd_socketpair(pair, NULL), 0);
-	left = pair[0];
-	right = pair[1];
+	assert_int_equal(fd_socketpair(&left, &right, NULL), 0);
 	assert_int_equal(fd_send(left, "xy", 2, &left, 1, NULL), 0);
 	assert_int_equal(fd_receive(right, &byte, 1, got, &n, NULL), 1);
 	assert_int_equal(byte, 'x');
@@ -219,15 +217,13 @@ static void test_pass_too_many(void **state)
 {
 	static const size_t counts[] = {FD_PASS_MAX + 1, FD_PASS_MAX + 2, 64};
 	cleanup_close int left = -1, right = -1;
-	int pair[2], got[FD_PASS_MAX], many[FD_PASS_MAX + 1];
+	int got[FD_PASS_MAX], many[FD_PASS_MAX + 1];
 	struct error err = ERROR_INIT;
 	size_t n = 4711, before;
 	char text[8];
 
 	(void)state;
-	assert_int_equal(fd_socketpair(pair, &err), 0);
-	left = pair[0];
-	right = pair[1];
+	assert_int_equal(fd_socketpair(&left, &right, &err), 0);
 	before = count_open();
 	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = left;
@@ -251,28 +247,28 @@ static void test_pass_too_many(void **state)
 static void test_send_to_nobody(void **state)
 {
 	struct error err = ERROR_INIT;
-	int pair[2];
+	int left, right;
 
 	(void)state;
-	assert_int_equal(fd_socketpair(pair, &err), 0);
-	close(pair[1]);
-	assert_int_equal(fd_send(pair[0], "x", 1, NULL, 0, &err), -EPIPE);
-	close(pair[0]);
+	assert_int_equal(fd_socketpair(&left, &right, &err), 0);
+	close(right);
+	assert_int_equal(fd_send(left, "x", 1, NULL, 0, &err), -EPIPE);
+	close(left);
 }
 
 static void test_nonblock(void **state)
 {
 	struct error err = ERROR_INIT;
-	int pair[2], got[FD_PASS_MAX];
+	int left, right, got[FD_PASS_MAX];
 	size_t n;
 	char byte;
 
 	(void)state;
-	assert_int_equal(fd_socketpair(pair, &err), 0);
-	assert_int_equal(fd_set_nonblock(pair[0], &err), 0);
-	assert_int_equal(fd_receive(pair[0], &byte, 1, got, &n, &err), -EAGAIN);
-	close(pair[0]);
-	close(pair[1]);
+	assert_int_equal(fd_socketpair(&left, &right, &err), 0);
+	assert_int_equal(fd_set_nonblock(left, &err), 0);
+	assert_int_equal(fd_receive(left, &byte, 1, got, &n, &err), -EAGAIN);
+	close(left);
+	close(right);
 	assert_int_equal(fd_set_nonblock(-1, &err), -EBADF);
 }
 

@@ -66,6 +66,9 @@ static void test_printable(void **state)
 		memcpy(exact, rows[i].text, rows[i].len);
 		strbuf_add_printable(&b, exact, rows[i].len, rows[i].keep_newline);
 		assert_string_equal(b.data ? b.data : "", rows[i].shown);
+		if (strlen(rows[i].text) == rows[i].len && !rows[i].keep_newline)
+			assert_int_equal(str_is_printable(rows[i].text),
+					 str_eq(rows[i].text, rows[i].shown));
 	}
 }
 

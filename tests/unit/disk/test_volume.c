@@ -130,9 +130,12 @@ static void test_in_use(void **state)
 {
 	static const struct {
 		off_t byte;
-		bool in_use;
-	} rows[] = {{100, true}, {103, true}, {201, true}, {299, true},
-		    {0, false},  {99, false}, {300, false}};
+		bool in_use, written;
+	} rows[] = {
+		{100, true, false}, {101, true, true},  {103, true, true},
+		{200, true, true},  {201, true, false}, {299, true, false},
+		{0, false, false},  {99, false, false}, {300, false, false},
+	};
 	struct error err = ERROR_INIT;
 	const char *path = path_of("a");
 
@@ -146,6 +149,7 @@ static void test_in_use(void **state)
 		assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
 		assert_int_equal(disk_chain_examine(path, DISK_FORMAT_RAW, &info, NULL), 0);
 		assert_int_equal(info.in_use, rows[i].in_use);
+		assert_int_equal(info.written, rows[i].written);
 		if (rows[i].in_use)
 			assert_int_equal(disk_grow(path, DISK_FORMAT_RAW, 8192, &err), -EBUSY);
 	}

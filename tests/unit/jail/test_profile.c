@@ -31,6 +31,8 @@ static const struct jail_situation situations[] = {
 	{.kvm = true},
 	{.kvm = false, .version = 702},
 	{.kvm = true, .version = 1000},
+	{.kvm = false, .version = 1000, .screen_files = true},
+	{.kvm = true, .screen_files = true},
 	{.kvm = false, .watch = JAIL_WATCH_BEYOND},
 	{.kvm = true, .watch = JAIL_WATCH_ALL},
 };
@@ -168,6 +170,22 @@ static void test_find(void **state)
 	assert_non_null(find(&kvm, SYS_ioctl, 1, 0xffffffff0000ae80));
 }
 
+/* The one call more that a screen takes, with the one flag that QEMU gives it. */
+static void test_screen_files(void **state)
+{
+	const struct jail_situation without = {.version = 1000},
+				    with = {.version = 1000, .screen_files = true};
+	unsigned before = count(&jail_profile_qemu, &without, JAIL_STEADY);
+
+	(void)state;
+	assert_int_equal(find(&without, SYS_memfd_create, 1, MFD_CLOEXEC)->phase, JAIL_START);
+	assert_int_equal(find(&with, SYS_memfd_create, 1, MFD_CLOEXEC)->phase, JAIL_STEADY);
+	assert_int_equal(find(&with, SYS_memfd_create, 1, MFD_CLOEXEC | MFD_ALLOW_SEALING)->phase,
+			 JAIL_START);
+	assert_null(find(&with, SYS_memfd_create, 1, 0));
+	assert_int_equal(count(&jail_profile_qemu, &with, JAIL_STEADY), before + 1);
+}
+
 static void test_versions(void **state)
 {
 	const struct jail_row later = {.syscall = "read", .since = 900};
@@ -197,7 +215,8 @@ int main(void)
 		cmocka_unit_test(test_sizes),        cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_no_row_twice), cmocka_unit_test(test_filters_build),
 		cmocka_unit_test(test_unknown_call), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_versions),     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_screen_files), cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

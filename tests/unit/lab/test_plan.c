@@ -167,6 +167,14 @@ static void test_small_vms(void **state)
 			   "run-guest[0] vm 'bios': let the guest run\n");
 }
 
+static void test_wait(void **state)
+{
+	struct plan plan = {0};
+
+	assert_int_equal(plan_add_wait(&plan, lab_find_vm(*state, "bios"), "held by 'x'", NULL), 0);
+	assert_plan(&plan, "wait[0] vm 'bios': held by 'x'\n");
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -194,7 +202,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_extras), cmocka_unit_test(test_network),
 		cmocka_unit_test(test_vm),     cmocka_unit_test(test_small_vms),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names),  cmocka_unit_test(test_wait),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -101,14 +101,13 @@ static inline void peer_open_as(struct peer *p, bool wants_oob)
 		.wants_oob = wants_oob,
 		.arg = p,
 	};
-	int fds[2];
+	int fd;
 
 	*p = (struct peer){.replies_at_close = -1};
 	log_set_level(LOG_LEVEL_ERROR);
 	assert_int_equal(sd_event_new(&p->event), 0);
-	assert_int_equal(fd_socketpair(fds, NULL), 0);
-	p->fd = fds[0];
-	assert_int_equal(qmp_client_new(p->event, fds[1], &handlers, &p->client, NULL), 0);
+	assert_int_equal(fd_socketpair(&p->fd, &fd, NULL), 0);
+	assert_int_equal(qmp_client_new(p->event, fd, &handlers, &p->client, NULL), 0);
 }
 
 static inline void peer_open(struct peer *p)

@@ -116,6 +116,9 @@ static void test_with_the_first_byte(void **state)
 		close(fds[i]);
 	peer_spin(&p);
 	hear(&p, &h);
+	assert_null(strstr(h.text, "last"));
+	peer_say(&p, "{\"return\": {}, \"id\": 2}\r\n");
+	hear(&p, &h);
 	assert_int_equal(h.n_passed, 1);
 	assert_int_equal(h.passed[0].n, 3);
 	assert_int_equal(h.passed[0].at, line_at(&h, "add-fd"));
@@ -123,6 +126,7 @@ static void test_with_the_first_byte(void **state)
 		expect_same(h.passed[0].fds[i], &st[i]);
 	assert_true(line_at(&h, "first") < line_at(&h, "add-fd"));
 	assert_true(line_at(&h, "add-fd") < line_at(&h, "last"));
+	outcome_clear(&o[1]);
 	heard_free(&h);
 	peer_close(&p);
 	assert_int_equal(open_fds(), before);
@@ -151,7 +155,9 @@ static void test_nothing_behind_them_in_one_read(void **state)
 	peer_close(&p);
 }
 
-static void test_second_is_held_until_the_first_is_answered(void **state)
+/* QEMU must read nothing while it takes them: not what would come behind, and not one byte
+ * after the message's last. */
+static void test_all_are_held_until_the_first_is_answered(void **state)
 {
 	struct outcome o[4] = {0};
 	struct heard h = {0};
@@ -163,31 +169,79 @@ static void test_second_is_held_until_the_first_is_answered(void **state)
 	peer_ready(&p);
 	for (size_t i = 0; i < 2; i++)
 		fds[i] = make_fd(&st[i]);
-	call_with(&p, "one", &fds[0], 1, 0, &o[0]);
-	call_with(&p, "plain", NULL, 0, 0, &o[1]);
+	call_with(&p, "before", NULL, 0, 0, &o[0]);
+	call_with(&p, "one", &fds[0], 1, 0, &o[1]);
 	call_with(&p, "two", &fds[1], 1, 0, &o[2]);
 	call_with(&p, "behind", NULL, 0, 0, &o[3]);
 	peer_spin(&p);
 	hear(&p, &h);
 	assert_int_equal(h.n_passed, 1);
-	(void)line_at(&h, "plain");
-	assert_null(strstr(h.text, "two"));
-	assert_null(strstr(h.text, "behind"));
+	assert_string_equal(h.text, "{\"execute\":\"before\",\"id\":1}"
+				    "{\"execute\":\"one\",\"id\":2}");
 	/* Somebody else's answer lets nothing go. */
-	peer_say(&p, "{\"return\": {}, \"id\": 2}\r\n");
+	peer_say(&p, "{\"return\": {}, \"id\": 1}\r\n");
 	hear(&p, &h);
 	assert_null(strstr(h.text, "two"));
-	peer_say(&p, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"x\"}, \"id\": 1}\r\n");
+	peer_say(&p, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"x\"}, \"id\": 2}\r\n");
 	hear(&p, &h);
 	assert_int_equal(h.n_passed, 2);
 	assert_int_equal(h.passed[1].at, line_at(&h, "two"));
 	expect_same(h.passed[1].fds[0], &st[1]);
-	assert_true(line_at(&h, "behind") > line_at(&h, "two"));
+	assert_null(strstr(h.text, "behind"));
+	peer_say(&p, "{\"return\": {}, \"id\": 3}\r\n");
+	hear(&p, &h);
+	(void)line_at(&h, "behind");
 	for (size_t i = 0; i < 4; i++)
 		outcome_clear(&o[i]);
 	heard_free(&h);
 	close(fds[0]);
 	close(fds[1]);
+	peer_close(&p);
+}
+
+static void forward_urgent(struct peer *p, const char *command, const int *fd, struct outcome *o)
+{
+	const struct qmp_forward what = {
+		.command = command,
+		.oob = true,
+		.fds = fd,
+		.n_fds = fd ? 1 : 0,
+	};
+
+	o->peer = p;
+	assert_int_equal(qmp_client_forward(p->client, &what, peer_on_reply, o, NULL), 0);
+}
+
+/* It is for a QEMU that does not answer, unless it has some itself. */
+static void test_urgent_is_not_held(void **state)
+{
+	struct outcome o[3] = {0};
+	struct heard h = {0};
+	struct stat st;
+	int fd = make_fd(&st);
+	struct peer p;
+
+	(void)state;
+	peer_open_as(&p, true);
+	peer_say(&p, GREETING);
+	(void)peer_heard(&p);
+	peer_say(&p, NEGOTIATED);
+	call_with(&p, "one", &fd, 1, 0, &o[0]);
+	peer_spin(&p);
+	forward_urgent(&p, "yank", NULL, &o[1]);
+	peer_spin(&p);
+	forward_urgent(&p, "with-one", &fd, &o[2]);
+	peer_spin(&p);
+	hear(&p, &h);
+	assert_int_equal(h.n_passed, 1);
+	assert_string_equal(h.text, "{\"execute\":\"one\",\"id\":1}"
+				    "{\"exec-oob\":\"yank\",\"id\":2}");
+	peer_say(&p, "{\"return\": {}, \"id\": 1}\r\n");
+	hear(&p, &h);
+	assert_int_equal(h.n_passed, 2);
+	outcome_clear(&o[0]);
+	heard_free(&h);
+	close(fd);
 	peer_close(&p);
 }
 
@@ -304,7 +358,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_with_the_first_byte),
 		cmocka_unit_test(test_nothing_behind_them_in_one_read),
-		cmocka_unit_test(test_second_is_held_until_the_first_is_answered),
+		cmocka_unit_test(test_all_are_held_until_the_first_is_answered),
+		cmocka_unit_test(test_urgent_is_not_held),
 		cmocka_unit_test(test_timeout_lets_the_second_go),
 		cmocka_unit_test(test_queued_before_the_handshake),
 		cmocka_unit_test(test_none_is_left),

@@ -49,8 +49,8 @@ static void test_calls_wait_for_the_handshake(void **state)
 	peer_say(&p, GREETING);
 	assert_string_equal(peer_heard(&p), NEGOTIATE);
 	peer_say(&p, NEGOTIATED);
-	assert_string_equal(peer_heard(&p), "{\"execute\":\"query-status\",\"id\":1}\r\n"
-					    "{\"execute\":\"cont\",\"id\":2}\r\n");
+	assert_string_equal(peer_heard(&p), "{\"execute\":\"query-status\",\"id\":1}"
+					    "{\"execute\":\"cont\",\"id\":2}");
 	peer_say(&p, "{\"return\": {\"running\": false}, \"id\": 1}\r\n"
 		     "{\"return\": {}, \"id\": 2}\r\n");
 	assert_int_equal(a.n, 1);
@@ -74,7 +74,7 @@ static void test_everything_in_one_piece(void **state)
 	peer_say(&p, GREETING NEGOTIATED "{\"return\": {}, \"id\": 1}\r\n");
 	assert_int_equal(a.n, 1);
 	assert_int_equal(a.code, 0);
-	assert_string_equal(peer_heard(&p), NEGOTIATE "{\"execute\":\"cont\",\"id\":1}\r\n");
+	assert_string_equal(peer_heard(&p), NEGOTIATE "{\"execute\":\"cont\",\"id\":1}");
 	outcome_clear(&a);
 	peer_close(&p);
 }
@@ -91,7 +91,7 @@ static void test_arguments_are_sent_and_stolen(void **state)
 			 0);
 	peer_spin(&p);
 	assert_string_equal(peer_heard(&p), "{\"execute\":\"qom-set\",\"id\":1,\"arguments\":"
-					    "{\"path\":\"/a,\\\"b\\\"\\n\",\"value\":3}}\r\n");
+					    "{\"path\":\"/a,\\\"b\\\"\\n\",\"value\":3}}");
 	assert_int_equal(args->refcount, 1);
 	/* Also on failure, and nobody needs the answer. */
 	peer_say(&p, "{\"return\": {}, \"id\": 1}\r\n");

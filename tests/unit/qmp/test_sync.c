@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One-shot QMP: the peer answers each call before it is made, so nobody waits. */
+/* Calls that wait: the peer answers each before it is made, so nobody does. */
 #include "peer.h"
 
 #include "qmp/sync.h"
@@ -7,13 +7,12 @@
 static struct qmp_sync *open_sync(const char *said, int *ret_peer)
 {
 	struct qmp_sync *s;
-	int fds[2];
+	int fd;
 
 	log_set_level(LOG_LEVEL_ERROR);
-	assert_int_equal(fd_socketpair(fds, NULL), 0);
-	assert_int_equal(send(fds[0], said, strlen(said), MSG_NOSIGNAL), (int)strlen(said));
-	assert_int_equal(qmp_sync_open(fds[1], &s, NULL), 0);
-	*ret_peer = fds[0];
+	assert_int_equal(fd_socketpair(ret_peer, &fd, NULL), 0);
+	assert_int_equal(send(*ret_peer, said, strlen(said), MSG_NOSIGNAL), (int)strlen(said));
+	assert_int_equal(qmp_sync_open(fd, &s, NULL), 0);
 	return s;
 }
 
@@ -39,7 +38,7 @@ static void test_calls_one_after_another(void **state)
 	json_decref(result);
 	result = NULL;
 	say(peer, "{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"no nic7\"}, "
-		  "\"id\": 2}\r\n");
+		  "\"id\": 1}\r\n");
 	assert_int_equal(
 		qmp_sync_call(s, "device_del", json_pack("{s:s}", "id", "nic7"), 0, &result, &err),
 		-ENOENT);
@@ -47,13 +46,13 @@ static void test_calls_one_after_another(void **state)
 	assert_string_equal(err.text, "no nic7");
 	assert_null(result);
 	/* Nobody has to take the result. */
-	say(peer, "{\"return\": {}, \"id\": 3}\r\n");
+	say(peer, "{\"return\": {}, \"id\": 1}\r\n");
 	assert_int_equal(qmp_sync_call(s, "cont", NULL, 0, NULL, NULL), 0);
 	assert_true(recv(peer, heard, sizeof(heard) - 1, MSG_DONTWAIT) > 0);
 	assert_string_equal(heard, NEGOTIATE
-			    "{\"execute\":\"query-status\",\"id\":1}\r\n"
-			    "{\"execute\":\"device_del\",\"id\":2,\"arguments\":{\"id\":\"nic7\"}}"
-			    "\r\n{\"execute\":\"cont\",\"id\":3}\r\n");
+			    "{\"execute\":\"query-status\",\"id\":1}"
+			    "{\"execute\":\"device_del\",\"id\":1,\"arguments\":{\"id\":\"nic7\"}}"
+			    "{\"execute\":\"cont\",\"id\":1}");
 	qmp_sync_close(s);
 }
 
@@ -122,6 +121,65 @@ static void test_late_answer_is_not_the_next_ones(void **state)
 	qmp_sync_close(NULL);
 }
 
+static void keep_event(const char *name, json_t *message, void *arg)
+{
+	char *kept = arg;
+
+	assert_true(json_is_object(message));
+	(void)str_format(kept + strlen(kept), 32 - strlen(kept), "%s ", name);
+}
+
+/* Another call's wait, or a turn: whichever comes first hears them. */
+static void test_events_come_while_it_waits(void **state)
+{
+	struct error err = ERROR_INIT;
+	cleanup_close int peer = -1;
+	char heard[32] = "";
+	struct qmp_sync *s;
+	int fd;
+
+	(void)state;
+	assert_int_equal(fd_socketpair(&peer, &fd, NULL), 0);
+	say(peer, GREETING NEGOTIATED "{\"event\": \"STOP\"}\r\n{\"return\": {}, \"id\": 1}\r\n");
+	assert_int_equal(qmp_sync_open_on(NULL, fd, keep_event, heard, &s, NULL), 0);
+	assert_int_equal(qmp_sync_call(s, "stop", NULL, 0, NULL, NULL), 0);
+	assert_string_equal(heard, "STOP ");
+	say(peer, "{\"event\": \"RESUME\"}\r\n");
+	assert_int_equal(qmp_sync_turn(s, UINT64_MAX, NULL), 0);
+	assert_string_equal(heard, "STOP RESUME ");
+	/* Nothing comes, and that is no failure. */
+	assert_int_equal(qmp_sync_turn(s, 1, NULL), 0);
+	assert_false(qmp_sync_is_closed(s));
+	assert_int_equal(shutdown(peer, SHUT_WR), 0);
+	assert_int_equal(qmp_sync_turn(s, UINT64_MAX, NULL), 0);
+	assert_true(qmp_sync_is_closed(s));
+	assert_true(qmp_sync_is_closed(NULL));
+	assert_int_equal(qmp_sync_turn(s, UINT64_MAX, &err), -ECONNRESET);
+	assert_string_equal(err.text, "the peer closed the connection");
+	qmp_sync_close(s);
+}
+
+/* The caller's loop ends under a call: what it was to get has no place any more. */
+static void test_loop_ends(void **state)
+{
+	cleanup_close int peer = -1;
+	json_t *result = NULL;
+	struct qmp_sync *s;
+	sd_event *event;
+	int fd;
+
+	(void)state;
+	assert_int_equal(fd_socketpair(&peer, &fd, NULL), 0);
+	assert_true(sd_event_new(&event) >= 0);
+	assert_int_equal(qmp_sync_open_on(event, fd, NULL, NULL, &s, NULL), 0);
+	assert_true(sd_event_exit(event, 0) >= 0);
+	assert_int_equal(qmp_sync_call(s, "stop", json_object(), 0, &result, NULL), -ESTALE);
+	assert_int_equal(qmp_sync_turn(s, UINT64_MAX, NULL), -ESTALE);
+	assert_null(result);
+	qmp_sync_close(s);
+	sd_event_unref(event);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +187,8 @@ int main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_peer_goes),
 		cmocka_unit_test(test_late_answer_is_not_the_next_ones),
+		cmocka_unit_test(test_events_come_while_it_waits),
+		cmocka_unit_test(test_loop_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

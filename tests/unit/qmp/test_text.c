@@ -136,13 +136,30 @@ static void test_quotes(void **state)
 	}
 }
 
+static void test_blanks(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"{}", "{}"},
+		{" {\r\n\t\"a b\" : [ 1 , 2.5e3 ,\tnull ] , \"c\":{ } } ",
+		 "{\"a b\":[1,2.5e3,null],\"c\":{}}"},
+		{"{\"a\": \" \\\" : \\\\\" , \"b\" : \" \u00e9 \"}",
+		 "{\"a\":\" \\\" : \\\\\",\"b\":\" \u00e9 \"}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		cleanup_free char *out = qmp_text_compact(pairs[i][0], strlen(pairs[i][0]));
+
+		assert_string_equal(out, pairs[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_members),
-		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_rows),    cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_members), cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "vmm/control.h"
+#include "vmm/supervisor/control.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "tests/unit/base/scratch.h"
-#include "vmm/adopt.h"
 #include "vmm/json.h"
+#include "vmm/keeper/adopt.h"
 #include "vmm/owner.h"
 #include "vmm/uids.h"
 

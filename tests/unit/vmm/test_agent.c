@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "vmm/agent.h"
+#include "vmm/supervisor/agent.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -48,13 +48,12 @@ static void on_reply(json_t *result, const struct error *err, void *arg)
 
 static int open_ends(struct ends *e)
 {
-	int fds[2];
+	int fd;
 
 	*e = (struct ends){0};
 	assert_int_equal(sd_event_new(&e->event), 0);
-	assert_int_equal(fd_socketpair(fds, NULL), 0);
-	e->fd = fds[0];
-	return fds[1];
+	assert_int_equal(fd_socketpair(&e->fd, &fd, NULL), 0);
+	return fd;
 }
 
 static void open_channel(struct ends *e)

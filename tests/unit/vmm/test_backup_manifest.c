@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "vmm/backup_manifest.h"
-#include "vmm/layers.h"
+#include "vmm/backup/backup_manifest.h"
+#include "vmm/layers/layers.h"
 
 #include <errno.h>
 

@@ -170,7 +170,7 @@ static void test_arguments_as_text(void **state)
 	control_peer_say(&p, fd,
 			 "{\"execute\": \"text\", \"arguments\": {\"a\" : 18446744073709551615}}");
 	assert_string_equal(control_peer_heard(fd),
-			    "{\"return\":{\"a\" : 18446744073709551615}}\r\n");
+			    "{\"return\":{\"a\":18446744073709551615}}\r\n");
 	control_peer_say(&p, fd, "{\"execute\": \"text\"}");
 	assert_string_equal(control_peer_heard(fd), "{\"return\":null}\r\n");
 	control_peer_close(&p);

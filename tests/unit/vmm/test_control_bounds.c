@@ -8,22 +8,22 @@
 /* A client that another process has opened. */
 static int connect_elsewhere(struct control_peer *p)
 {
-	int pair[2], fd = -1, status;
+	int ours, theirs, fd = -1, status;
 	size_t n_fds = 0;
 	pid_t child;
 	char byte;
 
-	assert_int_equal(fd_socketpair(pair, NULL), 0);
+	assert_int_equal(fd_socketpair(&ours, &theirs, NULL), 0);
 	child = fork();
 	assert_true(child >= 0);
 	if (!child)
 		_exit(fd_connect_unix(p->dirfd, "qmp", &fd, NULL) < 0 ||
-		      fd_send(pair[1], "x", 1, &fd, 1, NULL) < 0);
-	assert_int_equal(fd_receive(pair[0], &byte, 1, &fd, &n_fds, NULL), 1);
+		      fd_send(theirs, "x", 1, &fd, 1, NULL) < 0);
+	assert_int_equal(fd_receive(ours, &byte, 1, &fd, &n_fds, NULL), 1);
 	assert_int_equal(n_fds, 1);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	close(pair[0]);
-	close(pair[1]);
+	close(ours);
+	close(theirs);
 	control_peer_spin(p);
 	return fd;
 }

@@ -118,6 +118,7 @@ static void test_windows_refused(void **state)
 	static char ps[] = "powershell", var[] = "A=B";
 	static char script[16001];
 	char *const argv[] = {ps, script, NULL}, *const env[] = {var, NULL};
+	char *const other[] = {script, NULL};
 	struct guest_command command = {.argv = argv};
 	struct error err = ERROR_INIT;
 	json_t *args = NULL;
@@ -136,7 +137,26 @@ static void test_windows_refused(void **state)
 	assert_int_equal(guest_windows_exec(&command, &args, &err), -ENOTSUP);
 	command.user = NULL;
 	command.env = env;
+	command.argv = other;
 	assert_int_equal(guest_windows_exec(&command, &args, &err), -ENOTSUP);
+}
+
+/* Variables go in front of a script, with every quote that PowerShell knows. */
+static void test_windows_variables(void **state)
+{
+	static char ps[] = "powershell", script[] = "dir", a[] = "A=it's \"$x\"", b[] = "B=";
+	char *const argv[] = {ps, script, NULL}, *const env[] = {a, b, NULL};
+	const struct guest_command command = {.argv = argv, .env = env};
+	cleanup_free char *wanted = guest_encode_powershell("$env:A='it''s \"$x\"';$env:B='';dir");
+	cleanup_json json_t *args = NULL;
+	struct error err = ERROR_INIT;
+	json_t *words;
+
+	(void)state;
+	assert_int_equal(guest_windows_exec(&command, &args, &err), 0);
+	words = json_object_get(args, "arg");
+	assert_string_equal(json_string_value(json_array_get(words, 3)), wanted);
+	assert_null(json_object_get(args, "env"));
 }
 
 static bool has_env(json_t *args, const char *wanted)
@@ -229,10 +249,11 @@ static void test_bases_differ(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_powershell), cmocka_unit_test(test_no_utf8),
-		cmocka_unit_test(test_windows),    cmocka_unit_test(test_windows_refused),
-		cmocka_unit_test(test_linux),      cmocka_unit_test(test_linux_no_utf8),
-		cmocka_unit_test(test_names),      cmocka_unit_test(test_bases_differ),
+		cmocka_unit_test(test_powershell),        cmocka_unit_test(test_no_utf8),
+		cmocka_unit_test(test_windows),           cmocka_unit_test(test_windows_refused),
+		cmocka_unit_test(test_windows_variables), cmocka_unit_test(test_linux),
+		cmocka_unit_test(test_linux_no_utf8),     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_bases_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,9 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
-#include "vmm/adopt.h"
 #include "vmm/jail_status.h"
 #include "vmm/json.h"
+#include "vmm/keeper/adopt.h"
 
 #include <string.h>
 #include <unistd.h>

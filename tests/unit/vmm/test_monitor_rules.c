@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of QEMU's commands a client does not get. */
-#include "vmm/monitor_rules.h"
+#include "vmm/supervisor/monitor_rules.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"

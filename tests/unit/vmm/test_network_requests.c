@@ -18,8 +18,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "tests/unit/base/scratch.h"
-#include "vmm/network_private.h"
-#include "vmm/peer.h"
+#include "vmm/network/network_private.h"
+#include "vmm/supervisor/peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int ends[2];
+	int channel;
 
 	if (!f || scratch_setup(state) < 0)
 		return -1;
@@ -51,14 +51,13 @@ static int setup(void **state)
 	assert_int_equal(inet_pton(AF_INET, "10.91.1.1", &f->net.address), 1);
 	f->options = (struct network_options){
 		.paths = &f->paths, .lab = &f->lab, .net = &f->net, .ready_fd = -1};
-	assert_int_equal(channel_pair(ends, NULL), 0);
-	f->supervisor = ends[1];
+	assert_int_equal(channel_pair(&channel, &f->supervisor, NULL), 0);
 	f->n = (struct network){
 		.options = &f->options,
 		.run = {.dirfd = f->scratch->fd, .lockfd = -1, .group = PEER_NO_GROUP},
 		.state_dirfd = f->scratch->fd,
 		.dnsmasq = CHILD_INIT,
-		.supervisor = {.process = CHILD_INIT, .channel = ends[0]},
+		.supervisor = {.process = CHILD_INIT, .channel = channel},
 		.ready = true,
 	};
 	assert_int_equal(sd_event_new(&f->n.event), 0);
@@ -86,7 +85,7 @@ static int teardown(void **state)
 /* A client's connection: its own end and the keeper's copy. */
 static void connection(int ret_ends[2])
 {
-	assert_int_equal(fd_socketpair(ret_ends, NULL), 0);
+	assert_int_equal(fd_socketpair(&ret_ends[0], &ret_ends[1], NULL), 0);
 }
 
 static struct network_request attach(const char *vm, const char *address, uint32_t serial)

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "tests/unit/base/scratch.h"
-#include "vmm/peer.h"
+#include "vmm/supervisor/peer.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -31,37 +31,37 @@ struct who {
 /* Sends a socket that has its maker's credentials. */
 static _Noreturn void be(const struct who *who, int channel)
 {
-	int fds[2];
+	int one, other;
 
 	if (setgroups(who->n_groups, who->groups) < 0 ||
 	    setresgid(who->gid, who->gid, who->gid) < 0 ||
-	    setresuid(who->uid, who->uid, who->uid) < 0 || fd_socketpair(fds, NULL) < 0 ||
-	    fd_send(channel, "x", 1, fds, 1, NULL) < 0)
+	    setresuid(who->uid, who->uid, who->uid) < 0 || fd_socketpair(&one, &other, NULL) < 0 ||
+	    fd_send(channel, "x", 1, &one, 1, NULL) < 0)
 		_exit(1);
 	_exit(0);
 }
 
 static bool allowed(const struct who *who, gid_t group)
 {
-	int channel[2], fds[FD_PASS_MAX], status;
+	int ours, theirs, fds[FD_PASS_MAX], status;
 	size_t n_fds = 0;
 	char byte;
 	bool yes;
 	pid_t pid;
 
-	assert_int_equal(fd_socketpair(channel, NULL), 0);
+	assert_int_equal(fd_socketpair(&ours, &theirs, NULL), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		be(who, channel[1]);
-	close(channel[1]);
-	assert_int_equal(fd_receive(channel[0], &byte, 1, fds, &n_fds, NULL), 1);
+		be(who, theirs);
+	close(theirs);
+	assert_int_equal(fd_receive(ours, &byte, 1, fds, &n_fds, NULL), 1);
 	assert_int_equal(n_fds, 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	yes = peer_is_allowed(fds[0], group);
 	close(fds[0]);
-	close(channel[0]);
+	close(ours);
 	return yes;
 }
 
@@ -99,7 +99,7 @@ static void test_oneself(void **state)
 	int fds[2];
 
 	(void)state;
-	assert_int_equal(fd_socketpair(fds, NULL), 0);
+	assert_int_equal(fd_socketpair(&fds[0], &fds[1], NULL), 0);
 	assert_true(peer_is_allowed(fds[0], PEER_NO_GROUP));
 	close(fds[0]);
 	close(fds[1]);

@@ -10,11 +10,11 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "vmm/guest_fork.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/json.h"
 #include "vmm/pins.h"
-#include "vmm/prepared.h"
 #include "vmm/shape.h"
+#include "vmm/supervisor/guest_fork.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "tests/unit/base/scratch.h"
 #include "vmm/json.h"
 #include "vmm/shape.h"
 
@@ -36,6 +37,7 @@ static void test_same(void **state)
 	places[1] = 8;
 	moved = shape_describe(&facts);
 	assert_int_equal(shape_compare(was, moved, &err), -EINVAL);
+	assert_string_equal(err.text, "its disks are others, or in another order, than before");
 	vm.n_disks = 1;
 	fewer = shape_describe(&facts);
 	assert_int_equal(shape_compare(was, fewer, &err), -EINVAL);
@@ -63,11 +65,38 @@ static void test_words(void **state)
 	assert_string_equal(err.text, "its later was not there, and is true");
 }
 
+static ino_t inode_of(const struct scratch *s)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(s->fd, "shape.json", &st, 0), 0);
+	return st.st_ino;
+}
+
+/* What is the same is not written again, for that takes a moment of each start. */
+static void test_save(void **state)
+{
+	const struct scratch *s = *state;
+	cleanup_json json_t *shape = json_pack("{s:s}", "cpu", "max"), *loaded = NULL;
+	ino_t first;
+
+	assert_int_equal(shape_save(s->fd, shape, NULL), 0);
+	first = inode_of(s);
+	assert_int_equal(shape_save(s->fd, shape, NULL), 0);
+	assert_int_equal(inode_of(s), first);
+	(void)json_object_set_new(shape, "cpu", json_string("host"));
+	assert_int_equal(shape_save(s->fd, shape, NULL), 0);
+	assert_int_not_equal(inode_of(s), first);
+	assert_int_equal(shape_load(s->fd, &loaded, NULL), 0);
+	assert_true(json_equal(loaded, shape));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_words),
+		scratch_test(test_save),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "vmm/json.h"
-#include "vmm/snapshot_record.h"
+#include "vmm/snapshot/snapshot_record.h"
 
 #include <errno.h>
 #include <stdlib.h>

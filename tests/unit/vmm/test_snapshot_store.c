@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
-#include "vmm/snapshot_store.h"
+#include "vmm/snapshot/snapshot_store.h"
 
 #include <errno.h>
 #include <fcntl.h>

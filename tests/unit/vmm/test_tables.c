@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "vmm/tables.h"
+#include "vmm/keeper/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/lab/parse.h"
-#include "vmm/unit_files.h"
+#include "vmm/units/unit_files.h"
 
 static char *drop_in(const char *lab_text)
 {

@@ -18,8 +18,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "tests/unit/base/scratch.h"
-#include "vmm/keeper_private.h"
-#include "vmm/peer.h"
+#include "vmm/keeper/keeper_private.h"
+#include "vmm/supervisor/peer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -59,7 +59,7 @@ static void start_qemu(struct fixture *f)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int ends[2];
+	int channel;
 
 	if (!f || scratch_setup(state) < 0)
 		return -1;
@@ -69,8 +69,7 @@ static int setup(void **state)
 	f->paths = (struct paths){.state = f->scratch->path, .run = f->scratch->path};
 	f->vm = (struct spec_vm){.name = (char *)"dc01"};
 	f->options = (struct keeper_options){.paths = &f->paths, .vm = &f->vm, .ready_fd = -1};
-	assert_int_equal(channel_pair(ends, NULL), 0);
-	f->supervisor = ends[1];
+	assert_int_equal(channel_pair(&channel, &f->supervisor, NULL), 0);
 	(void)str_format(f->cpu, sizeof(f->cpu), "max");
 	f->k = (struct keeper){
 		.options = &f->options,
@@ -81,7 +80,7 @@ static int setup(void **state)
 		.saver = CHILD_INIT,
 		.supervisor_net_ns = -1,
 		.net_ns = {-1, -1},
-		.channel = ends[0],
+		.channel = channel,
 		.state = VM_STATE_STARTING,
 	};
 	resources_init(&f->k.res, &f->paths, &f->vm, &f->k.host, f->scratch->fd);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/leash.h"
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+
+int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg), void *arg,
+		struct error *err)
+{
+	cleanup_close int ours = -1, theirs = -1;
+	struct child process = CHILD_INIT;
+	int rc = fd_socketpair(&ours, &theirs, err);
+
+	if (rc == 0)
+		rc = child_spawn(
+			&(struct child_spec){
+				.path = name,
+				.fds = &(struct child_fd){.fd = theirs, .target = LEASH_FD},
+				.n_fds = 1,
+				.stdin_fd = -1,
+				.stdout_fd = -1,
+				.stderr_fd = -1,
+				.cwd_fd = -1,
+				.cgroup_fd = -1,
+				.new_session = true,
+				.run = run,
+				.run_arg = arg,
+			},
+			&process, err);
+	if (rc == 0)
+		*ret_leash = (struct leash){.process = process, .fd = steal_fd(&ours)};
+	return rc;
+}
+
+void leash_let_go(struct leash *l)
+{
+	close_fd(&l->fd);
+	if (l->process.pidfd >= 0)
+		(void)child_wait(&l->process, -1, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/snapshot/restore.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "vmm/json.h"
+#include "vmm/resources.h"
+#include "vmm/shape.h"
+#include "vmm/snapshot/saved.h"
+#include "vmm/snapshot/snapshot_store.h"
+
+#include <errno.h>
+
+static int what_to_do(struct resources *r, int rc, struct error *err)
+{
+	return error_wrap_if(err, rc,
+			     "it is suspended to disk and cannot be resumed (put back what "
+			     "was changed, or hv up --discard-state %s forgets what was "
+			     "saved)",
+			     r->vm->name);
+}
+
+int restore_look(struct resources *r, struct error *err)
+{
+	cleanup_json json_t *saved = NULL;
+	int rc = snapshot_store_may_start(r->state_dirfd, r->vm->name, &r->loading, err);
+
+	if (rc < 0 || r->loading)
+		return rc;
+	rc = saved_read(r->state_dirfd, &saved, err);
+	if (rc == -ENOENT) {
+		/* A host that stopped at a resume, or a save that was never complete. */
+		saved_forget(r->state_dirfd);
+		return 0;
+	}
+	if (rc == 0)
+		rc = saved_check_disks(saved, err);
+	r->resumes = rc == 0;
+	return what_to_do(r, rc, err);
+}
+
+static int fit_saved(struct resources *r, json_t *shape, struct error *err)
+{
+	cleanup_json json_t *saved = NULL;
+	int rc = saved_read(r->state_dirfd, &saved, err);
+
+	if (rc == 0)
+		rc = shape_compare(json_object_get(saved, "shape"), shape, err);
+	if (rc == 0)
+		rc = saved_open(r->state_dirfd, &r->source_fd, err);
+	return what_to_do(r, rc, err);
+}
+
+static int fit_snapshot(struct resources *r, json_t *shape, struct error *err)
+{
+	struct snapshot_store store;
+	const struct snapshot_record *record;
+	int rc = snapshot_store_read(r->paths, r->vm->name, &store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = snapshot_store_get(&store, store.loading ? store.loading : "", &record, err);
+	if (rc == 0 && record->shape)
+		rc = error_wrap_if(err, shape_compare(record->shape, shape, err),
+				   "snapshot '%s' is of another machine", record->tag);
+	snapshot_store_close(&store);
+	return rc;
+}
+
+static json_t *describe(const struct resources *r)
+{
+	return shape_describe(&(struct shape_facts){
+		.vm = r->vm,
+		.hw = &r->hw,
+		.kvm = r->kvm,
+		.smm = r->firmware.smm,
+		.vsock = r->has_vsock,
+	});
+}
+
+int restore_note_shape(struct resources *r, struct error *err)
+{
+	cleanup_json json_t *shape = describe(r);
+
+	return shape ? shape_save(r->state_dirfd, shape, err) : error_oom(err);
+}
+
+int restore_prepare(struct resources *r, struct error *err)
+{
+	cleanup_json json_t *shape = describe(r);
+	int rc = shape ? 0 : error_oom(err);
+
+	if (rc == 0 && r->loading)
+		rc = fit_snapshot(r, shape, err);
+	if (rc == 0 && r->resumes)
+		rc = fit_saved(r, shape, err);
+	return rc < 0 ? rc : shape_save(r->state_dirfd, shape, err);
+}

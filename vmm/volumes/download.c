@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The child tells its parent by messages of one size on a pipe: how far it is, and last how it
+ * ended. Each is shorter than PIPE_BUF, so it arrives whole. The parent believes of them
+ * what harms nobody: numbers and a text to show.
+ */
+#include "vmm/volumes/download.h"
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "vmm/uids.h"
+#include "vmm/volumes/curl_library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	FILE_FD = 3,
+	REPORT_FD = 4,
+	FRUITLESS_MAX = 3, /* tries that bring no byte */
+	REDIRECTIONS_MAX = 5,
+	CONNECT_S = 30,
+	STALLED_S = 60,
+	HTTP_RANGE_NOT_SATISFIABLE = 416,
+	/* Bytes between two reports, so that they are few. */
+	REPORT_EVERY = 1 << 20,
+};
+
+struct report {
+	bool ended;
+	int code; /* positive errno; 0: it is all there */
+	uint64_t done, total;
+	char text[256];
+};
+
+/* In the child. */
+struct fetch {
+	const struct curl_library *curl;
+	CURL *handle;
+	const char *url;
+	uid_t uid;
+	pid_t parent;
+	uint64_t done, told;
+	uint64_t total; /* 0: not known */
+	int write_error; /* errno */
+};
+
+static void tell(const struct fetch *f, bool ended, int code, const char *text)
+{
+	struct report report = {.ended = ended, .code = code, .done = f->done, .total = f->total};
+
+	(void)str_format(report.text, sizeof(report.text), "%s", text);
+	(void)!write(REPORT_FD, &report, sizeof(report));
+}
+
+static size_t on_data(char *data, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	size_t len = size * n, done = 0;
+	curl_off_t more = -1;
+
+	while (done < len) {
+		ssize_t m = pwrite(FILE_FD, data + done, len - done, (off_t)f->done);
+
+		if (m < 0 && errno == EINTR)
+			continue;
+		if (m < 0) {
+			f->write_error = errno;
+			return 0;
+		}
+		done += (size_t)m;
+		f->done += (size_t)m;
+	}
+	if (f->done - f->told >= REPORT_EVERY) {
+		if (!f->total &&
+		    f->curl->getinfo(f->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &more) ==
+			    CURLE_OK &&
+		    more > 0)
+			f->total = f->done - len + (uint64_t)more;
+		f->told = f->done;
+		tell(f, false, 0, "");
+	}
+	return len;
+}
+
+static bool set_options(struct fetch *f)
+{
+	const struct curl_library *c = f->curl;
+	CURL *h = f->handle;
+
+	return c->setopt(h, CURLOPT_URL, f->url) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       c->setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       c->setopt(h, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_MAXREDIRS, (long)REDIRECTIONS_MAX) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_USERAGENT, "hvup/" HV_VERSION) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_WRITEDATA, f) == CURLE_OK;
+}
+
+/* One request. 1: another one is worth it; 0: all is there; -1: told what is wrong. */
+static int try_once(struct fetch *f)
+{
+	const struct curl_library *c = f->curl;
+	uint64_t before = f->done;
+	CURLcode code;
+	long status = 0;
+
+	(void)c->setopt(f->handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)f->done);
+	code = c->perform(f->handle);
+	(void)c->getinfo(f->handle, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK)
+		return 0;
+	/* There is nothing behind what is here. Whether that is it, the checksum tells. */
+	if (status == HTTP_RANGE_NOT_SATISFIABLE && before)
+		return 0;
+	if (f->write_error) {
+		tell(f, true, f->write_error, "write");
+		return -1;
+	}
+	if (code == CURLE_RANGE_ERROR && before) {
+		f->done = f->told = f->total = 0;
+		return ftruncate(FILE_FD, 0) == 0;
+	}
+	if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+	    code == CURLE_OPERATION_TIMEDOUT)
+		return 1;
+	if (status >= 400) {
+		char text[64];
+
+		(void)str_format(text, sizeof(text), "the server answers %ld", status);
+		tell(f, true, status == 404 ? ENOENT : EPROTO, text);
+	} else if (code == CURLE_UNSUPPORTED_PROTOCOL) {
+		tell(f, true, EPROTO,
+		     status ? "it leads to what is neither https:// nor http://"
+			    : "no server of HTTP answers there");
+	} else {
+		tell(f, true, EIO, c->strerror(code));
+	}
+	return -1;
+}
+
+/* What counts is what nobody had brought before: a server that knows no ranges begins anew each
+ * time. */
+static int fetch(struct fetch *f)
+{
+	unsigned fruitless = 0;
+	uint64_t most = f->done;
+	int rc = 1;
+
+	while (rc > 0 && fruitless < FRUITLESS_MAX) {
+		rc = try_once(f);
+		fruitless = f->done > most ? 0 : fruitless + 1;
+		most = f->done > most ? f->done : most;
+	}
+	if (rc < 0)
+		return 1;
+	if (rc > 0)
+		tell(f, true, EIO, "the server breaks off, again and again");
+	else
+		tell(f, true, 0, "");
+	return rc;
+}
+
+static bool give_up_privilege(uid_t uid)
+{
+	const struct rlimit none = {0, 0};
+
+	return setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 &&
+	       setresuid(uid, uid, uid) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       setrlimit(RLIMIT_CORE, &none) == 0;
+}
+
+/* After the change of users, which the kernel forgets it over. */
+static bool die_with(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+static int run_child(void *arg)
+{
+	struct fetch *f = arg;
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	if ((geteuid() == 0 && !give_up_privilege(f->uid)) || !die_with(f->parent)) {
+		tell(f, true, errno, "give up privilege");
+		return 1;
+	}
+	if (curl_library_load(&f->curl, &err) < 0) {
+		tell(f, true, err.code, err.text);
+		return 1;
+	}
+	if (fstat(FILE_FD, &st) < 0 || f->curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		tell(f, true, EIO, "libcurl does not begin");
+		return 1;
+	}
+	f->done = f->told = (uint64_t)st.st_size;
+	f->handle = f->curl->init();
+	if (!f->handle || !set_options(f)) {
+		tell(f, true, ENOTSUP, "libcurl is too old");
+		return 1;
+	}
+	return fetch(f);
+}
+
+/* The child's words until its last one. */
+static int listen_to(const struct download *d, int fd, struct error *err)
+{
+	cleanup_strbuf struct strbuf shown = {0};
+	struct report report;
+
+	for (;;) {
+		ssize_t n = read(fd, &report, sizeof(report));
+
+		if (d->stop && *d->stop)
+			return error_set(err, ECANCELED, "interrupted");
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != (ssize_t)sizeof(report))
+			return error_set(err, EPROTO, "the process that fetches it ended early");
+		if (report.ended)
+			break;
+		if (d->progress && report.done <= INT64_MAX && report.total <= INT64_MAX)
+			d->progress(d->arg, report.done, report.total);
+	}
+	if (!report.code)
+		return 0;
+	report.text[sizeof(report.text) - 1] = '\0';
+	strbuf_add_printable(&shown, report.text, strlen(report.text), false);
+	if (report.code == ENOSPC || report.code == EDQUOT)
+		return error_errno(err, report.code, "%s", shown.data ? shown.data : "");
+	return error_set(err, report.code > 0 && report.code < 4096 ? report.code : EPROTO, "%s",
+			 shown.data ? shown.data : "");
+}
+
+char *download_show_url(const char *url)
+{
+	const char *host = strstr(url, "://");
+	const char *at, *colon = NULL;
+
+	host = host ? host + strlen("://") : url;
+	at = memrchr(host, '@', strcspn(host, "/?#"));
+	if (at)
+		colon = memchr(host, ':', (size_t)(at - host));
+	return colon ? str_printf("%.*s:***%s", (int)(colon - url), url, at) : strdup(url);
+}
+
+int download_run(const struct download *d, struct error *err)
+{
+	struct fetch f = {.url = d->url, .parent = getpid()};
+	cleanup_close int in = -1, out = -1;
+	cleanup_child struct child child = CHILD_INIT;
+	cleanup_free char *shown = download_show_url(d->url);
+	int pair[2], rc;
+
+	if (!shown)
+		return error_oom(err);
+	rc = geteuid() == 0 ? uids_claim(d->paths, "image/fetch", &f.uid, err) : 0;
+	if (rc < 0)
+		return rc;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	in = pair[0];
+	out = pair[1];
+	rc = child_spawn(
+		&(struct child_spec){
+			.path = "hv-fetch",
+			.fds = (const struct child_fd[]){{d->fd, FILE_FD}, {out, REPORT_FD}},
+			.n_fds = 2,
+			.stdin_fd = -1,
+			.stdout_fd = -1,
+			.stderr_fd = -1,
+			.cwd_fd = -1,
+			.cgroup_fd = -1,
+			.run = run_child,
+			.run_arg = &f,
+		},
+		&child, err);
+	if (rc < 0)
+		return rc;
+	close_fd(&out);
+	return error_wrap_if(err, listen_to(d, in, err), "fetch '%s'", shown);
+}
