@@ -22,6 +22,26 @@ int fd_set_nonblock(int fd, struct error *err)
 	return 0;
 }
 
+int fd_pipe(int *ret_read, int *ret_write, struct error *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe");
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+int fd_pipe_watched(int *ret_read, int *ret_write, struct error *err)
+{
+	int rc = fd_pipe(ret_read, ret_write, err);
+
+	if (rc == 0)
+		rc = fd_set_nonblock(*ret_read, err);
+	return rc;
+}
+
 int fd_socketpair(int *ret_one, int *ret_other, struct error *err)
 {
 	int fds[2];

@@ -14,6 +14,12 @@ struct error;
 
 int fd_set_nonblock(int fd, struct error *err);
 
+/* A pipe, blocking: what is written to the one end is read from the other. */
+int fd_pipe(int *ret_read, int *ret_write, struct error *err);
+
+/* One whose reader has an event loop: its end does not block. */
+int fd_pipe_watched(int *ret_read, int *ret_write, struct error *err);
+
 /* The two ends of a connection by unix stream sockets, blocking. */
 int fd_socketpair(int *ret_one, int *ret_other, struct error *err);
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -93,17 +94,13 @@ int child_run(const char *path, char *const *argv, const struct child_fd *fds, s
 				    (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	struct child child = CHILD_INIT;
 	char described[64];
-	int pair[2], status, rc;
+	int status, rc;
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	out_read = pair[0];
-	out_write = pair[1];
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	err_read = pair[0];
-	err_write = pair[1];
-
+	rc = fd_pipe(&out_read, &out_write, err);
+	if (rc == 0)
+		rc = fd_pipe(&err_read, &err_write, err);
+	if (rc < 0)
+		return rc;
 	rc = child_spawn(
 		&(struct child_spec){
 			.path = path,

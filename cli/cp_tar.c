@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "jail/beneath.h"
@@ -44,15 +45,16 @@ static int spawn(const char *const *argv, bool packs, int folder_fd, struct cp_t
 		.stdout_fd = -1,
 		.confine = packs ? NULL : confine,
 	};
-	int ends[2], rc;
+	int rc;
 
 	if (!program)
 		return error_set(err, ENOENT, "tar is not installed");
 	said = memfd_create("hv-tar", MFD_CLOEXEC);
-	if (said < 0 || pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "a pipe for tar");
-	ours = ends[packs ? 0 : 1];
-	theirs = ends[packs ? 1 : 0];
+	if (said < 0)
+		return error_errno(err, errno, "a place for what tar says");
+	rc = packs ? fd_pipe(&ours, &theirs, err) : fd_pipe(&theirs, &ours, err);
+	if (rc < 0)
+		return rc;
 	*(packs ? &spec.stdout_fd : &spec.stdin_fd) = theirs;
 	spec.stderr_fd = said;
 	ret_tar->child = (struct child)CHILD_INIT;

@@ -3,6 +3,7 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "cli/common.h"
 
@@ -51,32 +52,31 @@ static int begin(struct guest *g, const struct cli *cli, const char *name,
 {
 	cleanup_strv struct strv argv = {0};
 	cleanup_close int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int out[2] = {-1, -1}, errs[2] = {-1, -1}, rc = 0;
+	cleanup_close int out = -1, errs = -1;
+	int rc;
 
 	g->name = name;
+	g->streams[0] = (struct stream){.fd = -1, .out = stdout};
+	g->streams[1] = (struct stream){.fd = -1, .out = stderr};
 	make_argv(&argv, cli, name, options);
 	if (argv.failed)
 		return error_oom(err);
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errs, O_CLOEXEC) < 0) {
-		rc = error_errno(err, errno, "pipe");
-	} else {
-		const struct child_spec spec = {
+	rc = fd_pipe(&g->streams[0].fd, &out, err);
+	if (rc == 0)
+		rc = fd_pipe(&g->streams[1].fd, &errs, err);
+	if (rc < 0)
+		return rc;
+	return child_spawn(
+		&(struct child_spec){
 			.path = "/proc/self/exe",
 			.argv = argv.v,
 			.env = environ,
 			.stdin_fd = -1,
-			.stdout_fd = out[1],
-			.stderr_fd = errs[1],
+			.stdout_fd = out,
+			.stderr_fd = errs,
 			.cwd_fd = cwd,
-		};
-
-		rc = child_spawn(&spec, &g->child, err);
-	}
-	close_fd(&out[1]);
-	close_fd(&errs[1]);
-	g->streams[0] = (struct stream){.fd = out[0], .out = stdout};
-	g->streams[1] = (struct stream){.fd = errs[0], .out = stderr};
-	return rc;
+		},
+		&g->child, err);
 }
 
 static void print_line(const struct guest *g, struct stream *s, size_t len, bool ended)

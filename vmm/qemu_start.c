@@ -16,7 +16,6 @@
 #include "vmm/uids.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,25 +30,6 @@ static int claim(const struct resources *r, const char *kind, uid_t *ret_uid, st
 int swtpm_uid(const struct resources *r, uid_t *ret_uid, struct error *err)
 {
 	return claim(r, "tpm", ret_uid, err);
-}
-
-/* A pipe for a child's standard error; our end does not block. */
-static int make_stderr(int *ret_read, int *ret_write, struct error *err)
-{
-	int fds[2];
-	int rc;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	rc = fd_set_nonblock(fds[0], err);
-	if (rc < 0) {
-		close(fds[0]);
-		close(fds[1]);
-		return rc;
-	}
-	*ret_read = fds[0];
-	*ret_write = fds[1];
-	return 0;
 }
 
 /* Its only folder, where it starts. */
@@ -74,7 +54,7 @@ int swtpm_start(struct resources *r, struct error *err)
 	if (rc == 0)
 		rc = tpm_state_open(r->state_dirfd, r->pins.tpm_used, uid, uid, &dirfd, err);
 	if (rc == 0)
-		rc = make_stderr(&err_read, &err_write, err);
+		rc = fd_pipe_watched(&err_read, &err_write, err);
 	if (rc == 0)
 		rc = jail_binds_add_program(&binds, r->host->swtpm, NULL, err);
 	if (rc < 0)
@@ -244,7 +224,7 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 	owner_of_vm(&owner, r->paths, r->vm->name);
 	rc = claim(r, "vm", &uid, err);
 	if (rc == 0)
-		rc = make_stderr(&err_read, &err_write, err);
+		rc = fd_pipe_watched(&err_read, &err_write, err);
 	if (rc == 0)
 		rc = bind_files(r, &binds, err);
 	if (rc == 0)

@@ -171,11 +171,12 @@ count() { pgrep -c -x "$1" || :; }
 host_state()
 {
 	echo "links"
-	ip -o link | sed -E 's/^[0-9]+: //; s/ (qlen|state|mode) [^ ]+//g'
+	# Without what follows an order some time behind: whether there is a carrier.
+	ip -o link | sed -E 's/^[0-9]+: //; s/ (qlen|state|mode) [^ ]+//g; s/NO-CARRIER,|,LOWER_UP//'
 	echo "addresses"
 	ip -o -4 addr | sed -E 's/^[0-9]+: //'
 	echo "routes"
-	ip -4 route show table all | grep -v '^local\|^broadcast'
+	ip -4 route show table all | grep -v '^local\|^broadcast' | sed 's/ linkdown//'
 	echo "rules"
 	nft list ruleset
 	echo "forwarding"

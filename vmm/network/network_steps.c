@@ -123,13 +123,9 @@ static int spawn_dnsmasq(struct network *n, uid_t uid, char *const *argv, struct
 	cleanup_close int err_read = -1, err_write = -1;
 	cleanup_jail_binds struct jail_binds binds = {.n = 0};
 	struct jailed jailed = JAILED_INIT;
-	int fds[2], rc;
+	int rc;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	err_read = fds[0];
-	err_write = fds[1];
-	rc = fd_set_nonblock(err_read, err);
+	rc = fd_pipe_watched(&err_read, &err_write, err);
 	if (rc == 0)
 		rc = bind_files(n, &binds, err);
 	if (rc < 0)

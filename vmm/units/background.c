@@ -107,13 +107,9 @@ int background_start(const struct background_request *request, struct background
 	struct called called = {.request = request};
 	cleanup_close int ready_read = -1, ready_write = -1;
 	struct child child;
-	int fds[2], rc;
+	int rc;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	ready_read = fds[0];
-	ready_write = fds[1];
-	rc = fd_set_nonblock(ready_read, err);
+	rc = fd_pipe_watched(&ready_read, &ready_write, err);
 	if (rc < 0)
 		return rc;
 	build_command(request, &called.argv, &called.env);

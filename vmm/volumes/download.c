@@ -11,12 +11,12 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "vmm/uids.h"
 #include "vmm/volumes/curl_library.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -268,17 +268,15 @@ int download_run(const struct download *d, struct error *err)
 	cleanup_close int in = -1, out = -1;
 	cleanup_child struct child child = CHILD_INIT;
 	cleanup_free char *shown = download_show_url(d->url);
-	int pair[2], rc;
+	int rc;
 
 	if (!shown)
 		return error_oom(err);
 	rc = geteuid() == 0 ? uids_claim(d->paths, "image/fetch", &f.uid, err) : 0;
+	if (rc == 0)
+		rc = fd_pipe(&in, &out, err);
 	if (rc < 0)
 		return rc;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe");
-	in = pair[0];
-	out = pair[1];
 	rc = child_spawn(
 		&(struct child_spec){
 			.path = "hv-fetch",

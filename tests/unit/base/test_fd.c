@@ -14,7 +14,9 @@
 #include "tests/unit/base/scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Descriptors that are open now. */
 static size_t count_open(void)
@@ -128,6 +130,30 @@ static void test_name_too_long(void **state)
 	assert_int_equal(fd_listen_unix(s->fd, name, 0600, &fd, &err), -ENAMETOOLONG);
 	assert_int_equal(fd_connect_unix(s->fd, name, &fd, &err), -ENAMETOOLONG);
 	assert_int_equal(fd, -1);
+}
+
+static void test_pipe(void **state)
+{
+	int from = -1, to = -1;
+	struct error err = ERROR_INIT;
+	char byte = 0;
+
+	(void)state;
+	assert_int_equal(fd_pipe(&from, &to, &err), 0);
+	assert_true(fcntl(from, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(to, F_GETFD) & FD_CLOEXEC);
+	assert_false(fcntl(from, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(write(to, "x", 1), 1);
+	assert_int_equal(read(from, &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	close(from);
+	close(to);
+	assert_int_equal(fd_pipe_watched(&from, &to, &err), 0);
+	assert_int_equal(read(from, &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_false(fcntl(to, F_GETFL) & O_NONBLOCK);
+	close(from);
+	close(to);
 }
 
 static void test_pass(void **state)
@@ -279,6 +305,7 @@ int main(void)
 		scratch_test(test_connect_fails),
 		scratch_test(test_listen_replaces_stale),
 		scratch_test(test_name_too_long),
+		cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pass_in_pieces),
 		cmocka_unit_test(test_pass_too_many),
