@@ -160,7 +160,7 @@ int disk_copy(const char *from, enum disk_format format, const char *path,
 	if (rc == 0)
 		rc = disk_unfinished_begin(path, &made, err);
 	if (rc == 0)
-		rc = chain.n > 1 || info.snapshots
+		rc = chain.n > 1 || info.n_snapshots
 			     ? put_together(&chain, made.temp, err)
 			     : disk_copy_bytes(chain.v[0].fd, made.fd, watch, err);
 	if (rc == 0 && is_stopped(watch))

@@ -281,7 +281,7 @@ int qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_bytes, struct qcow
 				 h.cluster_bits);
 	h.cluster_bytes = 1ULL << h.cluster_bits;
 	info.virtual_bytes = be64(buf + AT_VIRTUAL_BYTES);
-	info.snapshots = be32(buf + AT_SNAPSHOTS);
+	info.n_snapshots = be32(buf + AT_SNAPSHOTS);
 	if (info.virtual_bytes > virtual_max)
 		return error_set(err, EINVAL,
 				 "qcow2: a virtual size of %" PRIu64 " bytes, more than 64 TiB",
@@ -296,7 +296,6 @@ int qcow2_parse(const uint8_t *buf, size_t len, uint64_t file_bytes, struct qcow
 		rc = read_backing(&h, &info, err);
 	if (rc == 0)
 		rc = check_tables(&h, info.virtual_bytes, err);
-	info.n_snapshots = be32(buf + AT_SNAPSHOTS);
 	info.snapshots_offset = be64(buf + AT_SNAPSHOTS_OFFSET);
 	if (rc == 0)
 		*ret_info = info;

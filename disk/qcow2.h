@@ -18,12 +18,11 @@ enum {
 
 struct qcow2_info {
 	uint64_t virtual_bytes;
-	uint32_t snapshots; /* how many are within it */
 	/* The backing file's name as the image has it, any bytes but NUL; "": none.
 	 * What becomes of it is the caller's to decide. */
 	char backing[QCOW2_NAME_MAX + 1];
 	char backing_format[16]; /* "": not said, and then never to be guessed */
-	/* Its table begins inside the file and has room for as many. */
+	/* How many are within it; their table begins inside the file and has room for as many. */
 	uint32_t n_snapshots;
 	uint64_t snapshots_offset;
 	/* Dirty bitmaps, as the header has them, unchecked; 0: none that QEMU takes notice of. */

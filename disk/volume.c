@@ -155,7 +155,7 @@ static int examine_qcow2(int fd, uint64_t file_bytes, const struct disk_record *
 		rc = check_backing(&info, below, err);
 	if (rc == 0) {
 		into->virtual_bytes = info.virtual_bytes;
-		into->snapshots = info.snapshots;
+		into->n_snapshots = info.n_snapshots;
 		into->has_backing = info.backing[0] != '\0';
 	}
 	return rc;

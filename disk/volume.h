@@ -22,7 +22,7 @@ struct disk_info {
 	uint64_t allocated_bytes; /* st_blocks * 512 */
 	bool in_use; /* another process holds a lock of QEMU's on it: it is not to be written to */
 	bool written; /* and writes to it, or lets nobody read: it is not to be read, either */
-	uint32_t snapshots; /* within it */
+	uint32_t n_snapshots; /* within it */
 	bool has_backing; /* its header names the image that was expected below it */
 };
 

@@ -23,7 +23,6 @@
 #include "vmm/owner.h"
 #include "vmm/qemu_start.h"
 #include "vmm/resources_files.h"
-#include "vmm/shape.h"
 #include "vmm/snapshot/restore.h"
 #include "vmm/volumes/images.h"
 
@@ -316,17 +315,21 @@ static int prepare_state(struct resources *r, struct error *err)
 	return rc;
 }
 
+struct shape_facts resources_shape(const struct resources *r, const struct spec_vm *vm)
+{
+	return (struct shape_facts){
+		.vm = vm,
+		.hw = &r->hw,
+		.kvm = r->kvm,
+		.smm = r->firmware.smm,
+		.vsock = vm->vsock_cid != 0,
+	};
+}
+
 static int check_state(struct resources *r, struct error *err)
 {
-	int rc = prepared_check(&r->prepared,
-				&(struct shape_facts){
-					.vm = r->vm,
-					.hw = &r->hw,
-					.kvm = r->kvm,
-					.smm = r->firmware.smm,
-					.vsock = r->vm->vsock_cid != 0,
-				},
-				err);
+	struct shape_facts facts = resources_shape(r, r->vm);
+	int rc = prepared_check(&r->prepared, &facts, err);
 
 	if (rc == 0)
 		rc = prepared_check_disks(&r->prepared, r->vm, err);

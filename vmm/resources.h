@@ -22,6 +22,7 @@
 #include "vmm/host.h"
 #include "vmm/keeper/tables.h"
 #include "vmm/pins.h"
+#include "vmm/shape.h"
 
 #include <jansson.h>
 #include <net/if.h>
@@ -84,6 +85,9 @@ struct resources {
 /* Zeroed but for what is given. */
 void resources_init(struct resources *r, const struct paths *paths, const struct spec_vm *vm,
 		    const struct host *host, int run_dirfd);
+
+/* What the guest of a state finds, should vm take it in on this hardware. */
+struct shape_facts resources_shape(const struct resources *r, const struct spec_vm *vm);
 
 /* Inspects, plans and executes up to PLAN_QEMU_START: QEMU runs with -S and its
  * monitor listens in the run folder. */

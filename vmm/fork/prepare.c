@@ -25,7 +25,6 @@
 #include "vmm/json.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
-#include "vmm/shape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +123,7 @@ static int write_files(struct making *m, struct error *err)
 	const struct resources *r = &m->copy.res;
 	cleanup_json json_t *state = NULL;
 	cleanup_free char *text = NULL;
+	struct shape_facts facts;
 	int rc;
 
 	if (fd < 0)
@@ -131,15 +131,8 @@ static int write_files(struct making *m, struct error *err)
 	rc = copy_explain(&m->copy, copy_write_device(&m->copy, fd, err), err);
 	if (rc < 0)
 		return rc;
-	state = prepared_describe(
-		&(struct shape_facts){
-			.vm = m->o->vm,
-			.hw = &r->hw,
-			.kvm = r->kvm,
-			.smm = r->firmware.smm,
-			.vsock = m->o->vm->vsock_cid != 0,
-		},
-		m->copy.qemu_version, m->o->note, m->layers.paths);
+	facts = resources_shape(r, m->o->vm);
+	state = prepared_describe(&facts, m->copy.qemu_version, m->o->note, m->layers.paths);
 	text = state ? json_dumps(state, JSON_INDENT(1)) : NULL;
 	if (!text)
 		return error_oom(err);

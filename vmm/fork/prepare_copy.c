@@ -157,19 +157,15 @@ static int check_shape(const struct resources *r, const struct spec_vm *source, 
 {
 	cleanup_json json_t *was = NULL, *is = NULL;
 	cleanup_close int dirfd = -1;
+	struct shape_facts facts;
 	int rc = paths_open_state(r->paths, PATHS_VM, source->name, 0, &dirfd, err);
 
 	if (rc == 0)
 		rc = shape_load(dirfd, &was, err);
 	if (rc < 0)
 		return rc;
-	is = shape_describe(&(struct shape_facts){
-		.vm = source,
-		.hw = &r->hw,
-		.kvm = r->kvm,
-		.smm = r->firmware.smm,
-		.vsock = source->vsock_cid != 0,
-	});
+	facts = resources_shape(r, source);
+	is = shape_describe(&facts);
 	rc = is ? shape_compare(was, is, err) : error_oom(err);
 	return error_wrap_if(err, rc, "its configuration has changed since its start");
 }

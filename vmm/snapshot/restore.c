@@ -69,13 +69,11 @@ static int fit_snapshot(struct resources *r, json_t *shape, struct error *err)
 
 static json_t *describe(const struct resources *r)
 {
-	return shape_describe(&(struct shape_facts){
-		.vm = r->vm,
-		.hw = &r->hw,
-		.kvm = r->kvm,
-		.smm = r->firmware.smm,
-		.vsock = r->has_vsock,
-	});
+	struct shape_facts facts = resources_shape(r, r->vm);
+
+	/* As it is, not as it is wanted. */
+	facts.vsock = r->has_vsock;
+	return shape_describe(&facts);
 }
 
 int restore_note_shape(struct resources *r, struct error *err)

@@ -190,7 +190,7 @@ static int describe(const struct users *users, const struct spec_pool *pool, con
 		      pool->name, "path", shown_path, "format",
 		      format == DISK_FORMAT_RAW ? "raw" : "qcow2", "virtual", "allocated",
 		      (json_int_t)st.st_blocks * 512, "backing",
-		      info.has_backing ? record.backing : NULL, "snapshots", (int)info.snapshots,
+		      info.has_backing ? record.backing : NULL, "snapshots", (int)info.n_snapshots,
 		      "in_use", info.in_use, "read_only", !(st.st_mode & 0222), "users",
 		      list_users(users, path, &st), "error", rc < 0 ? why.text : NULL);
 	if (j && rc == 0)
