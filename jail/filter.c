@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { FILTER_MAX_BYTES = BPF_MAXINSNS * sizeof(struct sock_filter) };
@@ -137,6 +138,40 @@ void jail_filter_free(struct jail_filter *f)
 {
 	free(f->v);
 	*f = (struct jail_filter){0};
+}
+
+int jail_filter_write(const struct jail_filter *f, int fd, struct error *err)
+{
+	const struct iovec parts[] = {
+		{.iov_base = (void *)&f->listens, .iov_len = sizeof(f->listens)},
+		{.iov_base = f->v, .iov_len = f->n * sizeof(*f->v)},
+	};
+	ssize_t n = writev(fd, parts, ARRAY_SIZE(parts));
+
+	if (n < 0)
+		return error_errno(err, errno, "hand a filter over");
+	return 0;
+}
+
+int jail_filter_read(int fd, struct jail_filter *ret_filter)
+{
+	static struct sock_filter code[BPF_MAXINSNS];
+	struct jail_filter f = {.v = code};
+	ssize_t n = read(fd, &f.listens, sizeof(f.listens));
+	size_t len = 0;
+
+	while (n > 0) {
+		n = read(fd, (char *)code + len, sizeof(code) - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	if (n < 0)
+		return -errno;
+	if (!len)
+		return -EPIPE;
+	f.n = (unsigned short)(len / sizeof(*code));
+	*ret_filter = f;
+	return 0;
 }
 
 int jail_filter_load(const struct jail_filter *f, int *ret_listener)

@@ -4,19 +4,24 @@
 #ifndef HV_JAIL_PRIVATE_H
 #define HV_JAIL_PRIVATE_H
 
+#include "base/error.h"
 #include "jail/filter.h"
 #include "jail/seal.h"
 #include "jail/spawn.h"
 
 struct jail_start {
 	const struct jail_spec *spec;
-	struct jail_filter filter; /* empty: none */
+	/* In the parent as it is made, which is while the child is busy with its root, and in the
+	 * child as it has come by the pipe. */
+	struct jail_filter filter;
+	int filter_read, filter_write; /* -1: there is to be none */
 	size_t root_bytes; /* what the root has to hold */
 	int ruleset; /* Landlock's; -1: none */
 	/* In the parent. */
 	int listener, net_ns;
 	int memory_fd; /* the spec's; -1: none */
-	bool attended; /* the answerer was started, or is not to be */
+	bool attended; /* the filter was made, and the answerer started where there is to be one */
+	struct error filter_error; /* why it was not made */
 	struct jail_answerer answerer;
 	/* In the child: each bind by descriptor, before the mount namespace changes. */
 	int trees[JAIL_BINDS_MAX];

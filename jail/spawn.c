@@ -2,12 +2,13 @@
 /*
  * Theory of operation
  *
- * The parent prepares what needs memory (the filter) and clones the child into new
- * pid, net, ipc, uts and cgroup namespaces. The child then goes down, one step after
+ * The parent clones the child into new
+ * pid, net, ipc, uts and cgroup namespaces, and makes what needs memory (the filter) meanwhile.
+ * The child goes down, one step after
  * the other, each named in the error when it fails:
  *
  *   enter    while the parent's descriptors are there: its own mount namespace and
- *            root, Landlock, the working folder
+ *            root, Landlock, the working folder; here it waits for the filter
  *   (base/child puts descriptors in place and closes the rest)
  *   confine  limits, bounding set, user, capabilities, no_new_privs, and as the last
  *            the system call filter
@@ -21,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "jail/private.h"
 #include "jail/seal.h"
@@ -81,6 +83,14 @@ static int enter_folder(const struct jail_spec *spec)
 	return chdir(spec->cwd);
 }
 
+/* The end of what comes is seen when nobody can write any more. */
+static int take_filter(struct jail_start *start, const char **ret_what)
+{
+	*ret_what = "take its system call filter";
+	(void)close(start->filter_write);
+	return jail_filter_read(start->filter_read, &start->filter);
+}
+
 static int enter(void *arg, int report_fd, const char **ret_what)
 {
 	struct jail_start *start = arg;
@@ -102,7 +112,8 @@ static int enter(void *arg, int report_fd, const char **ret_what)
 		if (rc < 0)
 			return rc;
 	}
-	return jail_make_room(spec, ret_what);
+	rc = jail_make_room(spec, ret_what);
+	return rc == 0 && start->filter_read >= 0 ? take_filter(start, ret_what) : rc;
 }
 
 static int confine(void *arg, int report_fd, const char **ret_what)
@@ -148,6 +159,20 @@ static void take(void *arg, const char *what, int fd)
 	}
 }
 
+/* While the child is busy with its root. One that gets no filter fails. */
+static void work_meanwhile(struct jail_start *start)
+{
+	const struct jail_spec *spec = start->spec;
+
+	if (start->filter_write >= 0 &&
+	    jail_filter_build(spec->profile, &spec->situation, (int)jail_files_max(spec),
+			      &start->filter, &start->filter_error) == 0)
+		(void)jail_filter_write(&start->filter, start->filter_write, &start->filter_error);
+	close_fd(&start->filter_write);
+	if (start->filter.listens && spec->situation.watch == JAIL_WATCH_NOTHING)
+		(void)jail_answerer_start(&start->answerer, NULL);
+}
+
 /* Where nobody else does, calls of the child are answered until it has something to
  * report, or has exec'd. */
 static void attend(void *arg, int report_fd)
@@ -155,10 +180,8 @@ static void attend(void *arg, int report_fd)
 	struct jail_start *start = arg;
 	struct pollfd p[2];
 
-	/* While the child is busy with its root. */
-	if (!start->attended && start->filter.v && start->filter.listens &&
-	    start->spec->situation.watch == JAIL_WATCH_NOTHING)
-		(void)jail_answerer_start(&start->answerer, NULL);
+	if (!start->attended)
+		work_meanwhile(start);
 	start->attended = true;
 	p[0] = (struct pollfd){.fd = report_fd, .events = POLLIN};
 	p[1] = (struct pollfd){.fd = start->answerer.leash.fd < 0 ? start->listener : -1,
@@ -295,7 +318,14 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 	struct jail_bind binds[JAIL_BINDS_MAX + 1];
 	struct jail_spec whole = *spec;
 	struct jail_start start = {
-		.spec = &whole, .listener = -1, .net_ns = -1, .answerer = JAIL_ANSWERER_INIT};
+		.spec = &whole,
+		.filter_read = -1,
+		.filter_write = -1,
+		.listener = -1,
+		.net_ns = -1,
+		.answerer = JAIL_ANSWERER_INIT,
+		.filter_error = ERROR_INIT,
+	};
 	struct jailed jailed = JAILED_INIT;
 	int rc;
 
@@ -309,11 +339,15 @@ int jail_spawn(const struct jail_spec *spec, struct jailed *ret_jailed, struct e
 	whole.binds = binds;
 	rc = measure_root(&whole, &start.root_bytes, err);
 	if (rc == 0 && spec->profile && jail_has(spec, JAIL_LAYER_SECCOMP))
-		rc = jail_filter_build(spec->profile, &spec->situation, (int)jail_files_max(spec),
-				       &start.filter, err);
+		rc = fd_pipe(&start.filter_read, &start.filter_write, err);
 	if (rc == 0)
 		rc = spawn(&start, &jailed.process, err);
 	jail_filter_free(&start.filter);
+	close_fd(&start.filter_read);
+	close_fd(&start.filter_write);
+	/* What the child says of it is less. */
+	if (rc < 0 && start.filter_error.code)
+		rc = error_copy(err, &start.filter_error);
 	if (rc < 0) {
 		jail_answerer_stop(&start.answerer);
 		close_fd(&start.listener);

@@ -54,15 +54,15 @@ struct net_tap {
 
 /*
  * Opens n TAPs (IFF_TAP|IFF_NO_PI|IFF_VNET_HDR, not persistent, names hvtapN
- * given by the kernel), sets alias, master and up for all of them in one
- * batch. Descriptors are close-on-exec and non-blocking and the caller's; the
+ * given by the kernel). They are down and on no bridge: nothing comes from them or goes
+ * out. Descriptors are close-on-exec and non-blocking and the caller's; the
  * kernel removes a TAP when its last descriptor closes. On failure none is left.
  */
-int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ],
-		  struct error *err);
+int net_taps_open(size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ], struct error *err);
 
-/* Opens a TAP that is down and on no bridge: nothing comes from it or goes out. */
-int net_tap_open_idle(int *ret_fd, struct error *err);
+/* Sets alias, master and up for all of them in one batch. -ENETDOWN: a bridge is not there, or
+ * not ours. */
+int net_taps_join(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ], struct error *err);
 
 /* Puts TAPs that are there already back on their bridges; one that is gone or not
  * its owner's is passed over. Returns how many there are, or -errno. */

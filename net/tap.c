@@ -49,13 +49,28 @@ static struct nl_msg *join_message(const struct net_tap *tap, unsigned ifindex, 
 	return msg;
 }
 
-static int join_all(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],
-		    struct error *err)
+int net_taps_open(size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ], struct error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int rc = open_tap(&ret_fds[i], ret_names[i], err);
+
+		/* A TAP goes with its descriptor. */
+		while (rc < 0 && i)
+			close_fd(&ret_fds[--i]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int net_taps_join(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ], struct error *err)
 {
 	cleanup_nl_sock struct nl_sock *sock = NULL;
 	struct nl_msg **msgs;
 	int rc;
 
+	if (!n)
+		return 0;
 	rc = net_rtnl_open(&sock, err);
 	if (rc < 0)
 		return rc;
@@ -79,34 +94,6 @@ static int join_all(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ
 	return rc < 0 ? error_errno(err, -rc, "join TAPs to their bridges") : 0;
 }
 
-int net_taps_open(const struct net_tap *taps, size_t n, int *ret_fds, char (*ret_names)[IFNAMSIZ],
-		  struct error *err)
-{
-	size_t opened;
-	int rc = 0;
-
-	if (!n)
-		return 0;
-	for (opened = 0; opened < n; opened++) {
-		rc = open_tap(&ret_fds[opened], ret_names[opened], err);
-		if (rc < 0)
-			break;
-	}
-	if (rc == 0)
-		rc = join_all(taps, n, ret_names, err);
-	/* A TAP goes with its descriptor. */
-	while (rc < 0 && opened)
-		close_fd(&ret_fds[--opened]);
-	return rc;
-}
-
-int net_tap_open_idle(int *ret_fd, struct error *err)
-{
-	char name[IFNAMSIZ];
-
-	return open_tap(ret_fd, name, err);
-}
-
 int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ],
 		    struct error *err)
 {
@@ -117,7 +104,7 @@ int net_taps_rejoin(const struct net_tap *taps, size_t n, char (*names)[IFNAMSIZ
 
 		if (!net_link_is_ours(names[i], taps[i].owner))
 			continue;
-		rc = join_all(&taps[i], 1, &names[i], err);
+		rc = net_taps_join(&taps[i], 1, &names[i], err);
 		if (rc < 0)
 			return rc;
 		found++;

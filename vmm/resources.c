@@ -168,32 +168,8 @@ static void undo_tpm_start(struct resources *r, const struct plan_step *step)
 
 static int do_taps_open(struct resources *r, const struct plan_step *step, struct error *err)
 {
-	struct owner *owners = calloc(2 * r->vm->n_nics + 1, sizeof(*owners));
-	struct net_tap *taps = calloc(r->vm->n_nics + 1, sizeof(*taps));
-	int rc;
-
 	(void)step;
-	if (!owners || !taps) {
-		free(owners);
-		free(taps);
-		return error_oom(err);
-	}
-	for (size_t i = 0; i < r->vm->n_nics; i++) {
-		const struct spec_network *net = r->vm->nics[i].network;
-
-		owner_of_nic(&owners[2 * i], r->paths, r->vm->name, i);
-		owner_of_network(&owners[2 * i + 1], r->paths, net->name);
-		taps[i] = (struct net_tap){
-			.bridge = net->bridge,
-			.bridge_owner = owners[2 * i + 1].text,
-			.owner = owners[2 * i].text,
-			.mtu = net->mtu,
-		};
-	}
-	rc = net_taps_open(taps, r->vm->n_nics, r->tap_fds, r->tap_names, err);
-	free(owners);
-	free(taps);
-	return rc;
+	return net_taps_open(r->vm->n_nics, r->tap_fds, r->tap_names, err);
 }
 
 static void undo_taps_open(struct resources *r, const struct plan_step *step)
@@ -217,8 +193,37 @@ static void undo_qemu_start(struct resources *r, const struct plan_step *step)
 	json_decref(steal_ptr(&r->jail_started));
 }
 
-/* The networks hear of their user while QEMU is busy with its own start. One
- * that was just on its way down refuses, and its TAP goes with QEMU. */
+static int join_taps(struct resources *r, struct error *err)
+{
+	struct owner *owners = calloc(2 * r->vm->n_nics + 1, sizeof(*owners));
+	struct net_tap *taps = calloc(r->vm->n_nics + 1, sizeof(*taps));
+	int rc;
+
+	if (!owners || !taps) {
+		free(owners);
+		free(taps);
+		return error_oom(err);
+	}
+	for (size_t i = 0; i < r->vm->n_nics; i++) {
+		const struct spec_network *net = r->vm->nics[i].network;
+
+		owner_of_nic(&owners[2 * i], r->paths, r->vm->name, i);
+		owner_of_network(&owners[2 * i + 1], r->paths, net->name);
+		taps[i] = (struct net_tap){
+			.bridge = net->bridge,
+			.bridge_owner = owners[2 * i + 1].text,
+			.owner = owners[2 * i].text,
+			.mtu = net->mtu,
+		};
+	}
+	rc = net_taps_join(taps, r->vm->n_nics, r->tap_names, err);
+	free(owners);
+	free(taps);
+	return rc;
+}
+
+/* TAPs join their bridges, and the networks hear of their user, while QEMU is busy with its own
+ * start. A network that was just on its way down refuses, and its TAP goes with QEMU. */
 static int do_qemu_start(struct resources *r, const struct plan_step *step, struct error *err)
 {
 	int rc = machine_group_make(r, err);
@@ -232,6 +237,10 @@ static int do_qemu_start(struct resources *r, const struct plan_step *step, stru
 		rc = resources_files_feed(r, err);
 	if (rc == 0)
 		rc = qemu_start(r, err);
+	if (rc == 0) {
+		fault_point("qemu spawned");
+		rc = join_taps(r, err);
+	}
 	if (rc == 0)
 		rc = attach_networks(r->paths, r->vm, &r->hw, &r->attachments, err);
 	if (rc < 0)

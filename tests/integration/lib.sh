@@ -69,8 +69,8 @@ finish()
 		cut -d ' ' -f 5 /proc/self/mountinfo | grep "^$work/" | tac | xargs -r umount -l
 		rm -rf "$work"
 	fi
-	[ "$n_failed" = 0 ]
-	exit
+	# Without a number it would be the status from before the trap.
+	exit $((n_failed != 0))
 }
 trap finish EXIT
 

@@ -106,7 +106,8 @@ static int open_devices(struct resources *r, struct error *err)
 	r->stand_ins = calloc(vm->n_disks + 1, sizeof(*r->stand_ins));
 	r->cdrom_fds = calloc(vm->n_cdroms + 1, sizeof(*r->cdrom_fds));
 	r->tap_fds = calloc(vm->n_nics + 1, sizeof(*r->tap_fds));
-	if (!r->disks || !r->stand_ins || !r->cdrom_fds || !r->tap_fds)
+	r->tap_names = calloc(vm->n_nics + 1, sizeof(*r->tap_names));
+	if (!r->disks || !r->stand_ins || !r->cdrom_fds || !r->tap_fds || !r->tap_names)
 		return error_oom(err);
 	for (size_t i = 0; i < vm->n_cdroms; i++)
 		r->cdrom_fds[i] = -1;
@@ -122,8 +123,8 @@ static int open_devices(struct resources *r, struct error *err)
 	}
 	for (size_t i = 0; rc == 0 && i < vm->n_cdroms; i++)
 		rc = disk_open(vm->cdroms[i].path, true, &r->cdrom_fds[i], err);
-	for (size_t i = 0; rc == 0 && i < vm->n_nics; i++)
-		rc = net_tap_open_idle(&r->tap_fds[i], err);
+	if (rc == 0)
+		rc = net_taps_open(vm->n_nics, r->tap_fds, r->tap_names, err);
 	if (rc == 0 && vm->vsock_cid) {
 		r->vsock_fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
 		if (r->vsock_fd < 0)

@@ -17,7 +17,7 @@
 
 #define DEFAULT_GROUP "hv"
 
-enum { ENTRY_BYTES_MAX = 1024 * 1024 };
+enum { ENTRY_BYTES_MAX = 1024 * 1024, SYSTEM_ENTRY_BYTES_MAX = 64 * 1024 };
 
 /* 0, -ENOENT, or -errno where the name service failed. A group with many members
  * has a long entry. */
@@ -48,7 +48,7 @@ static int find_group(const char *name, gid_t *ret_group)
 static int find_system_group(gid_t *ret_group)
 {
 	cleanup_fclose FILE *f = fopen("/etc/group", "re");
-	cleanup_free char *buf = malloc(ENTRY_BYTES_MAX);
+	cleanup_free char *buf = malloc(SYSTEM_ENTRY_BYTES_MAX);
 	struct group entry, *found = NULL;
 	int rc;
 
@@ -56,7 +56,7 @@ static int find_system_group(gid_t *ret_group)
 		return !buf ? -ENOMEM : errno == ENOENT ? -ENOENT : -errno;
 	/* An entry that is too long is not the one: this group has few members. */
 	do
-		rc = fgetgrent_r(f, &entry, buf, ENTRY_BYTES_MAX, &found);
+		rc = fgetgrent_r(f, &entry, buf, SYSTEM_ENTRY_BYTES_MAX, &found);
 	while (rc == ERANGE || (rc == 0 && !str_eq(entry.gr_name, DEFAULT_GROUP)));
 	if (rc)
 		return -ENOENT;

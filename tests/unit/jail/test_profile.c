@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "jail/filter.h"
 
@@ -16,8 +17,10 @@
 
 #include <fcntl.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct jail_profile *const profiles[] = {
 	&jail_profile_qemu,
@@ -145,6 +148,38 @@ static void test_unknown_call(void **state)
 	assert_null(f.v);
 }
 
+static void test_filter_goes_over(void **state)
+{
+	struct jail_filter f = {0}, got = {0};
+	int from, to;
+
+	(void)state;
+	assert_int_equal(jail_filter_build(&jail_profile_qemu, &situations[0], 256, &f, NULL), 0);
+	assert_int_equal(fd_pipe(&from, &to, NULL), 0);
+	assert_int_equal(jail_filter_write(&f, to, NULL), 0);
+	close(to);
+	assert_int_equal(jail_filter_read(from, &got), 0);
+	assert_int_equal(got.listens, f.listens);
+	assert_int_equal(got.n, f.n);
+	assert_memory_equal(got.v, f.v, f.n * sizeof(*f.v));
+	/* And no other one behind it. */
+	assert_int_equal(jail_filter_read(from, &got), -EPIPE);
+	close(from);
+	jail_filter_free(&f);
+	/* The largest that there can be does not wait for a reader. */
+	f.n = BPF_MAXINSNS;
+	f.v = calloc(f.n, sizeof(*f.v));
+	assert_non_null(f.v);
+	assert_int_equal(fd_pipe(&from, &to, NULL), 0);
+	assert_int_equal(fd_set_nonblock(to, NULL), 0);
+	assert_int_equal(jail_filter_write(&f, to, NULL), 0);
+	close(to);
+	assert_int_equal(jail_filter_read(from, &got), 0);
+	assert_int_equal(got.n, f.n);
+	close(from);
+	jail_filter_free(&f);
+}
+
 static const struct jail_row *find(const struct jail_situation *s, int nr, unsigned argument,
 				   uint64_t value)
 {
@@ -214,9 +249,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),        cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_no_row_twice), cmocka_unit_test(test_filters_build),
-		cmocka_unit_test(test_unknown_call), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_screen_files), cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_unknown_call), cmocka_unit_test(test_filter_goes_over),
+		cmocka_unit_test(test_find),         cmocka_unit_test(test_screen_files),
+		cmocka_unit_test(test_versions),     cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,8 @@ static void test_refuses(void **state)
 
 static void test_says_what_failed(void **state)
 {
+	const struct jail_row rows[] = {{.syscall = "no_such_call", .why = "a test"}};
+	const struct jail_profile bad = {.name = "bad", .rows = rows, .n_rows = 1};
 	struct jail_bind bind = {.source = "/nowhere/at-all"};
 	struct jail_spec spec = spec_of(look_around, NULL);
 
@@ -217,6 +219,13 @@ static void test_says_what_failed(void **state)
 	spec.program = "/nowhere/program";
 	spec.argv = (char *[]){(char *)"program", NULL};
 	expect_failure(&spec, ENOENT, "start '/nowhere/program': exec: No such file or directory");
+	/* What the child waits for is not to be had. */
+	spec = spec_of(look_around, NULL);
+	spec.profile = &bad;
+	expect_failure(&spec, EINVAL, "profile 'bad': there is no system call 'no_such_call'");
+	spec = spec_of(NULL, NULL);
+	spec.program = "/nowhere/program";
+	spec.argv = (char *[]){(char *)"program", NULL};
 	/* A failure behind the filter is told all the same. */
 	spec.profile = &jail_profile_qemu;
 	expect_failure(&spec, ENOENT, "start '/nowhere/program': exec: No such file or directory");
