@@ -53,6 +53,12 @@ int fd_socketpair(int *ret_one, int *ret_other, struct error *err)
 	return 0;
 }
 
+void fd_give_room(int sock, int bytes)
+{
+	if (setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static int make_address(int dirfd, const char *name, struct sockaddr_un *ret_address,
 			struct error *err)
 {

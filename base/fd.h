@@ -23,6 +23,10 @@ int fd_pipe_watched(int *ret_read, int *ret_write, struct error *err);
 /* The two ends of a connection by unix stream sockets, blocking. */
 int fd_socketpair(int *ret_one, int *ret_other, struct error *err);
 
+/* How much may be sent to a unix socket before its reader has to come: that many bytes, or as many
+ * as the caller may ask for. */
+void fd_give_room(int sock, int bytes);
+
 /* Listens on a unix stream socket at dirfd/name with the given mode, in place
  * of a stale one. The socket is non-blocking. */
 int fd_listen_unix(int dirfd, const char *name, mode_t mode, int *ret_fd, struct error *err);

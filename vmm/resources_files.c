@@ -166,7 +166,6 @@ int resources_files_connect_tpm(struct resources *r, struct error *err)
  * takes in, all but its memory, is to fit: neither of the two waits for the other then. */
 int resources_files_feed(struct resources *r, struct error *err)
 {
-	static const int room = 4 * 1024 * 1024;
 	int rc;
 
 	if (r->source_fd < 0)
@@ -175,7 +174,7 @@ int resources_files_feed(struct resources *r, struct error *err)
 	if (rc < 0)
 		return rc;
 	/* Less will do where the caller may not have so much. */
-	(void)setsockopt(r->feed_fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	fd_give_room(r->feed_fd, PREPARED_ROOM_BYTES);
 	return fd_set_nonblock(r->feed_fd, err);
 }
 

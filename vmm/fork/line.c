@@ -2,6 +2,7 @@
 #include "vmm/fork/line.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/str.h"
 #include "vmm/json.h"
@@ -23,6 +24,13 @@ static uint64_t time_of(json_t *message)
 	       (uint64_t)json_integer_value(json_object_get(stamp, "microseconds"));
 }
 
+static void stand(struct line *l, bool stands)
+{
+	l->stands = stands;
+	if (l->on_stand)
+		l->on_stand(stands, l->on_stand_arg);
+}
+
 static void on_event(const char *name, json_t *message, void *arg)
 {
 	struct line *l = arg;
@@ -31,10 +39,10 @@ static void on_event(const char *name, json_t *message, void *arg)
 	if (str_eq(name, "MIGRATION") && status) {
 		(void)str_format(l->migration, sizeof(l->migration), "%s", status);
 	} else if (str_eq(name, "STOP")) {
-		l->stands = true;
+		stand(l, true);
 		l->stop_usec = time_of(message);
 	} else if (str_eq(name, "RESUME") && l->stands) {
-		l->stands = false;
+		stand(l, false);
 		l->stood_usec += time_of(message) - l->stop_usec;
 	}
 }
@@ -106,7 +114,10 @@ static int fail(struct line *l, struct error *err)
 int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
 			 struct error *err)
 {
+	uint64_t next = clock_now_usec() + TICK_USEC;
+
 	while (!str_eq(l->migration, status) && !str_eq(l->migration, "completed")) {
+		uint64_t now = clock_now_usec();
 		int rc;
 
 		if (str_eq(l->migration, "failed") || str_eq(l->migration, "cancelled"))
@@ -114,12 +125,15 @@ int line_await_migration(struct line *l, const char *status, void (*tick)(void *
 		rc = tick ? interrupt_check(err) : 0;
 		if (rc < 0)
 			return rc;
-		/* An event may come with what tick asks. */
-		rc = line_turn(l, tick ? TICK_USEC : UINT64_MAX, err);
+		rc = line_turn(l, !tick ? UINT64_MAX : now < next ? next - now : 0, err);
 		if (rc < 0)
 			return rc;
-		if (tick && !str_eq(l->migration, status))
-			tick(arg);
+		/* Not with each event: a guest may stand at that moment, and what tick asks is in
+		 * the way of what it waits for. */
+		if (!tick || str_eq(l->migration, status) || clock_now_usec() < next)
+			continue;
+		tick(arg);
+		next = clock_now_usec() + TICK_USEC;
 	}
 	return 0;
 }

@@ -19,6 +19,8 @@ struct line {
 	const char *who; /* for errors; static */
 	char migration[32]; /* the last status of MIGRATION, "" before the first */
 	bool stands; /* between STOP and RESUME */
+	void (*on_stand)(bool stands, void *arg); /* where that changes; may be NULL */
+	void *on_stand_arg;
 	uint64_t stop_usec; /* since when, as QEMU's clock has it */
 	uint64_t stood_usec; /* for how long it stood so far, all in all */
 };

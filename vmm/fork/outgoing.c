@@ -2,6 +2,7 @@
 #include "vmm/fork/outgoing.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/str.h"
 #include "vmm/json.h"
@@ -10,7 +11,7 @@
 #include <errno.h>
 
 /* Under emulation what was written to is sent again once. */
-enum { ONE_PASS_MS = 0 };
+enum { ONE_PASS_MS = 0, BEGINNING_USEC = 1000 * 1000 };
 
 /* Nothing but the machine itself is in its way. */
 static const json_int_t no_bound = (json_int_t)1 << 40;
@@ -117,13 +118,35 @@ static int begin(struct outgoing *o, const struct outgoing_request *rq, struct e
 	return line_call(&o->line, "hv-copy-begin", args, NULL, err);
 }
 
+static bool is_over(const struct line *l)
+{
+	return str_eq(l->migration, "completed") || str_eq(l->migration, "failed") ||
+	       str_eq(l->migration, "cancelled");
+}
+
+/* QEMU waits for whoever is to read, as soon as a socket is full; so this has an end, too, where
+ * the guest does not go on. */
+static int await_beginning(struct outgoing *o, const struct outgoing_request *rq, struct error *err)
+{
+	bool stands = o->emulated && !rq->standing && !o->paused;
+	uint64_t end = clock_now_usec() + BEGINNING_USEC, now;
+	int rc = 0;
+
+	if (!rq->begun)
+		return 0;
+	while (rc == 0 && stands && !o->line.stood_usec && !is_over(&o->line) &&
+	       (now = clock_now_usec()) < end)
+		rc = line_turn(&o->line, end - now, err);
+	return rc < 0 ? rc : rq->begun(rq->arg, err);
+}
+
 /* Until all is written. */
 static int await(struct outgoing *o, const struct outgoing_request *rq, struct error *err)
 {
-	int rc = 0;
+	int rc = await_beginning(o, rq, err);
 
 	fault_point("machine is being copied");
-	if (has_transaction(rq))
+	if (rc == 0 && has_transaction(rq))
 		rc = line_await_migration(&o->line, "pre-switchover", rq->tick, rq->arg, err);
 	fault_point("machine stands for its disks");
 	if (rc == 0)

@@ -30,6 +30,10 @@ struct outgoing_request {
 	/* What QEMU is asked while the guest stands for the end, so that its disks are as the state
 	 * has them: arguments of its transaction, stolen. NULL or an empty object: nothing. */
 	json_t *transaction;
+	/* Once, when the guest runs again that stood for the beginning; may be NULL. Whoever reads
+	 * begins to with that, for where processors are short he takes them from a guest that
+	 * stands. */
+	int (*begun)(void *arg, struct error *err);
 	/* Four times a second; may be NULL. */
 	void (*tick)(void *arg);
 	void *arg;

@@ -29,11 +29,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	DOWNTIME_MS = 5, /* pages are sent again and again until the last ones take so long */
+	NICE_LAST = 19,
 };
 
 struct making {
@@ -43,6 +45,7 @@ struct making {
 	struct copy copy;
 	struct prepare_layers layers;
 	int store, dirfd, lock_fd;
+	int fd; /* our end of what the copy reads by; -1: none */
 	char folder[64];
 };
 
@@ -61,8 +64,8 @@ static int make_folder(struct making *m, struct error *err)
 	return rc;
 }
 
-/* The copy waits for the state at the other end of *ret_fd, the caller's. */
-static int await_state(struct making *m, int *ret_fd, struct error *err)
+/* The copy has one end of a connection, and *ret_fd is the other, the caller's. */
+static int connect_copy(struct making *m, int *ret_fd, struct error *err)
 {
 	cleanup_close int ours = -1, theirs = -1;
 	int rc = fd_socketpair(&ours, &theirs, err);
@@ -72,11 +75,19 @@ static int await_state(struct making *m, int *ret_fd, struct error *err)
 	rc = line_call_fd(&m->copy.line, "getfd", json_pack("{s:s}", "fdname", NAME_COPY_FD),
 			  theirs, err);
 	if (rc == 0)
-		rc = line_call(&m->copy.line, "migrate-incoming",
-			       json_pack("{s:s}", "uri", "fd:" NAME_COPY_FD), NULL, err);
-	if (rc == 0)
 		*ret_fd = steal_fd(&ours);
 	return rc;
+}
+
+static int begun(void *arg, struct error *err)
+{
+	struct making *m = arg;
+
+	/* The guest stands at the end until its last page and all of its devices are in there; the
+	 * copy, which takes some time for each device, need not have read them. */
+	fd_give_room(m->fd, PREPARED_ROOM_BYTES);
+	return line_call(&m->copy.line, "migrate-incoming",
+			 json_pack("{s:s}", "uri", "fd:" NAME_COPY_FD), NULL, err);
 }
 
 static void tick(void *arg)
@@ -88,25 +99,36 @@ static void tick(void *arg)
 		m->o->progress(done, total, m->o->progress_arg);
 }
 
+/* A guest that stands waits for its own QEMU, and that one for nobody: where processors are short,
+ * the copy, which has as much to do at that moment, comes last. */
+static void give_way(bool stands, void *arg)
+{
+	const struct making *m = arg;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)m->copy.res.qemu.pid,
+			  stands ? NICE_LAST : getpriority(PRIO_PROCESS, 0));
+}
+
 static int copy_machine(struct making *m, struct error *err)
 {
-	cleanup_close int fd = -1;
-	int rc;
+	int rc = connect_copy(m, &m->fd, err);
 
-	rc = await_state(m, &fd, err);
 	if (rc == 0) {
+		m->source.line.on_stand = give_way;
+		m->source.line.on_stand_arg = m;
 		prepare_layers_sync(&m->layers);
 		rc = outgoing_send(&m->source,
 				   &(struct outgoing_request){
-					   .fd = fd,
+					   .fd = m->fd,
 					   .downtime_ms = DOWNTIME_MS,
 					   .transaction = prepare_layers_change(&m->layers),
+					   .begun = begun,
 					   .tick = tick,
 					   .arg = m,
 				   },
 				   err);
 	}
-	close_fd(&fd);
+	close_fd(&m->fd);
 	rc = prepare_layers_end(&m->layers, rc, err);
 	if (rc == 0)
 		rc = line_await_migration(&m->copy.line, "completed", NULL, NULL, err);
@@ -181,7 +203,7 @@ static int publish(struct making *m, struct error *err)
 int prepare_state(const struct prepare_options *options, struct prepared_made *ret_made,
 		  struct error *err)
 {
-	struct making m = {.o = options, .store = -1, .dirfd = -1, .lock_fd = -1};
+	struct making m = {.o = options, .store = -1, .dirfd = -1, .lock_fd = -1, .fd = -1};
 	int rc;
 
 	if (options->name && prepared_exists(options->paths, options->name))

@@ -32,6 +32,10 @@ struct vm_pins;
 #define PREPARED_DEVICE "device"
 #define PREPARED_STATE "state.json"
 
+/* Room in a socket for the state of devices, so that who writes it does not wait for who reads it.
+ */
+enum { PREPARED_ROOM_BYTES = 4 * 1024 * 1024 };
+
 #define PREPARED_LOCK "lock" /* held while it is being made, or used by a fork under way */
 
 /* One that was opened. */

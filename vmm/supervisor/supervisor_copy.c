@@ -24,11 +24,14 @@
 #include "vmm/supervisor/monitor_rules.h"
 
 #include <errno.h>
+#include <time.h>
 
 enum {
 	ANSWER_MS = 60 * 1000,
-	/* QEMU says that a migration is over a moment before it lets a guest run. */
+	/* QEMU says that a migration is over a moment before it lets a guest run. Whatever it is
+	 * asked in that moment takes longer than that does by itself. */
 	TRIES = 1000,
+	AGAIN_USEC = 500,
 };
 
 static const char copied_already[] =
@@ -78,6 +81,25 @@ static void end(struct supervisor *s)
 
 static void go_on(struct supervisor *s);
 
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct supervisor *s = userdata;
+
+	(void)source;
+	(void)usec;
+	go_on(s);
+	return 0;
+}
+
+static void go_on_soon(struct supervisor *s)
+{
+	s->copy_tries--;
+	s->copy_timer = sd_event_source_disable_unref(s->copy_timer);
+	if (sd_event_add_time_relative(s->event, &s->copy_timer, CLOCK_MONOTONIC, AGAIN_USEC, 1,
+				       on_again, s) < 0)
+		go_on(s);
+}
+
 static void on_gone_on(json_t *result, const char *class, const struct error *err, void *arg)
 {
 	struct supervisor *s = arg;
@@ -86,8 +108,8 @@ static void on_gone_on(json_t *result, const char *class, const struct error *er
 	(void)class;
 	if (!err || err->code == ECONNRESET || err->code == ECANCELED) {
 		end(s);
-	} else if (s->copy_tries--) {
-		go_on(s);
+	} else if (s->copy_tries) {
+		go_on_soon(s);
 	} else {
 		log_error("vm '%s': the guest stands, and does not go on: %s", s->vm->name,
 			  err->text);
@@ -116,8 +138,7 @@ static void on_status(json_t *result, const char *class, const struct error *err
 		ask(s, "cont", NULL, NULL);
 		ask(s, "stop", NULL, on_stopped);
 	} else if (!err && s->copy_paused && str_eq(status, "finish-migrate") && s->copy_tries) {
-		s->copy_tries--;
-		go_on(s);
+		go_on_soon(s);
 	} else {
 		end(s);
 	}

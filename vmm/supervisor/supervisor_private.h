@@ -62,6 +62,7 @@ struct supervisor {
 	json_t *copy_actions; /* of the transaction that is to be made; NULL: none */
 	struct error copy_failure; /* code 0: none */
 	unsigned copy_tries;
+	sd_event_source *copy_timer; /* of the next one */
 	enum copy_phase copy_phase; /* of a copier */
 	bool copy_lets_run; /* the guest stands until copying has begun, and no longer */
 	bool copy_stays; /* it stands when all went well, until hv-copy-end */

@@ -156,6 +156,32 @@ static void test_pipe(void **state)
 	close(to);
 }
 
+static void test_room(void **state)
+{
+	enum { ROOM_BYTES = 2 * 1024 * 1024, CHUNK_BYTES = 64 * 1024 };
+	cleanup_free char *chunk = calloc(1, CHUNK_BYTES);
+	size_t most = 0, sent[2] = {0};
+	struct error err = ERROR_INIT;
+	int left, right;
+	ssize_t n;
+
+	(void)state;
+	assert_non_null(chunk);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fd_socketpair(&left, &right, &err), 0);
+		if (i)
+			fd_give_room(left, ROOM_BYTES);
+		assert_int_equal(fd_set_nonblock(left, &err), 0);
+		while ((n = write(left, chunk, CHUNK_BYTES)) > 0)
+			sent[i] += (size_t)n;
+		close(left);
+		close(right);
+	}
+	/* Who may not ask for all gets what he may. */
+	most = geteuid() == 0 ? ROOM_BYTES : sent[0];
+	assert_true(sent[1] >= most);
+}
+
 static void test_pass(void **state)
 {
 	int left, right, fds[FD_PASS_MAX], got[FD_PASS_MAX];
@@ -306,6 +332,7 @@ int main(void)
 		scratch_test(test_listen_replaces_stale),
 		scratch_test(test_name_too_long),
 		cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pass_in_pieces),
 		cmocka_unit_test(test_pass_too_many),
