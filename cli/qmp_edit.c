@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "cli/common.h"
 #include "cli/edit_library.h"
+#include "cli/qmp_history.h"
 #include "cli/qmp_shell.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -33,6 +33,7 @@ struct editor {
 	HistEvent ev;
 	struct qmp_shell *shell;
 	char prompt[80];
+	char *path; /* of the history's file; may be NULL */
 	sigset_t waiting, interrupt;
 	bool interrupted, reading;
 	bool asked; /* whether quit is meant */
@@ -191,25 +192,6 @@ static unsigned char complete(EditLine *el, int key)
 	return CC_REDISPLAY;
 }
 
-/* In the user's state folder, which is made where it is missing. */
-static char *history_path(void)
-{
-	static const char *const steps[] = {"/.local", "/state", "/hv"};
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	cleanup_strbuf struct strbuf path = {0};
-
-	if ((!state || *state != '/') && (!home || *home != '/'))
-		return NULL;
-	strbuf_addf(&path, "%s", state && *state == '/' ? state : home);
-	for (size_t i = state && *state == '/' ? 2 : 0; i < ARRAY_SIZE(steps); i++) {
-		strbuf_addf(&path, "%s", steps[i]);
-		if (path.failed || (mkdir(path.data, 0700) < 0 && errno != EEXIST))
-			return NULL;
-	}
-	strbuf_addf(&path, "/qmp_history");
-	return strbuf_steal(&path);
-}
-
 static int open_editor(struct editor *e, struct qmp_shell *s)
 {
 	*e = (struct editor){.shell = s};
@@ -281,8 +263,10 @@ static bool edit_line(struct editor *e, bool *failed)
 	line = strndup(typed, strcspn(typed, "\n"));
 	if (!line)
 		return false;
-	if (*line)
+	if (*line) {
 		(void)lib->history(e->history, &e->ev, H_ENTER, typed);
+		qmp_history_add(e->path, line);
+	}
 	if (is_doubtful(e, line))
 		return true;
 	rc = shell_run_line(s, line);
@@ -298,7 +282,6 @@ static bool edit_line(struct editor *e, bool *failed)
 
 int shell_edit(struct qmp_shell *s)
 {
-	cleanup_free char *path = history_path();
 	cleanup_free struct editor *e = calloc(1, sizeof(*e));
 	bool failed = false;
 	int rc;
@@ -310,8 +293,7 @@ int shell_edit(struct qmp_shell *s)
 		return rc;
 	rc = open_editor(e, s);
 	if (rc == 0) {
-		if (path)
-			(void)lib->history(e->history, &e->ev, H_LOAD, path);
+		qmp_history_open(lib, e->history, HISTORY_LINES, &e->path);
 		s->editor = e;
 		s->around = around;
 		catch_interrupt(e);
@@ -322,8 +304,6 @@ int shell_edit(struct qmp_shell *s)
 			(void)printf("\n%s\n", s->err.text);
 			failed = true;
 		}
-		if (path && lib->history(e->history, &e->ev, H_SAVE, path) >= 0)
-			(void)chmod(path, 0600);
 		s->around = NULL;
 		s->editor = NULL;
 	}
@@ -331,6 +311,7 @@ int shell_edit(struct qmp_shell *s)
 		lib->end(e->el);
 	if (e->history)
 		lib->history_end(e->history);
+	free(e->path);
 	s->cli->exit_code = failed ? CLI_FAILED : CLI_DONE;
 	return rc;
 }
