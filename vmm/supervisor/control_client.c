@@ -53,7 +53,17 @@ void control_client_free(struct control_client *c)
 /* Whether it asks no more and was told all. */
 static bool control_client_is_done(const struct control_client *c)
 {
-	return c->ended && !c->output.len && (c->dropped || !c->n_calls);
+	return c->ended && !c->output.len && (c->dropped || (!c->n_calls && !c->held));
+}
+
+/* One that asks no more is seen to once more when it was told all. */
+static void control_client_watch(struct control_client *c)
+{
+	bool writes = c->output.len || c->held || control_client_is_done(c);
+
+	if (c->source)
+		(void)sd_event_source_set_io_events(
+			c->source, (c->ended || c->held ? 0U : EPOLLIN) | (writes ? EPOLLOUT : 0U));
 }
 
 void control_client_write(struct control_client *c)
@@ -71,12 +81,7 @@ void control_client_write(struct control_client *c)
 		else
 			strbuf_consume(&c->output, (size_t)n);
 	}
-	/* One that asks no more is seen to once more when it was told all. */
-	if (c->source)
-		(void)sd_event_source_set_io_events(
-			c->source,
-			(c->ended ? 0U : EPOLLIN) |
-				(c->output.len || control_client_is_done(c) ? EPOLLOUT : 0U));
+	control_client_watch(c);
 }
 
 static int on_drop(sd_event_source *source, uint64_t usec, void *userdata)
@@ -166,16 +171,30 @@ void control_client_send_error(struct control_client *c, const char *id, const c
 		control_client_drop(c);
 }
 
-static int control_client_push(struct control_client *c, const char *data, size_t size)
+/* Does what was asked: all, or as far as its answers are read. */
+static int control_client_push(struct control_client *c, const char *data, size_t size, bool all)
 {
 	const char *value;
 	size_t len;
 
 	(void)qmp_splitter_push(c->splitter, data, size);
-	while (!c->broken && !c->dropped && qmp_splitter_next(c->splitter, &value, &len))
+	while (!c->broken && !c->dropped && (all || c->output.len <= OUTPUT_PAUSE) &&
+	       qmp_splitter_next(c->splitter, &value, &len))
 		control_client_handle_value(c, value, len);
+	c->held = !c->broken && !c->dropped && c->output.len > OUTPUT_PAUSE;
 	/* Tells whether the splitter has failed meanwhile. */
 	return qmp_splitter_push(c->splitter, NULL, 0);
+}
+
+/* What did not fit into a request is told, once. False: nothing can follow. */
+static bool control_client_may_go_on(struct control_client *c, int rc)
+{
+	if (rc == 0)
+		return true;
+	if (!c->ended)
+		control_client_send_error(c, NULL, "GenericError",
+					  "the request is larger than 1 MiB");
+	return false;
 }
 
 /* Reads once. False at the end. */
@@ -208,20 +227,16 @@ static bool control_client_read(struct control_client *c)
 		 * with others: they are those of the last request in it. */
 		before = memrchr(chunk, '\n', (size_t)n - 1);
 		done = before ? (size_t)(before - chunk) + 1 : 0;
-		rc = done ? control_client_push(c, chunk, done) : 0;
+		/* What does not wait here cannot take them later. */
+		rc = done ? control_client_push(c, chunk, done, true) : 0;
 		control_client_close_fds(c);
 		memcpy(c->fds, fds, n_fds * sizeof(int));
 		c->n_fds = n_fds;
 		c->server->n_fds += n_fds;
 	}
 	if (rc == 0)
-		rc = control_client_push(c, chunk + done, (size_t)n - done);
-	if (rc < 0) {
-		control_client_send_error(c, NULL, "GenericError",
-					  "the request is larger than 1 MiB");
-		return false;
-	}
-	return true;
+		rc = control_client_push(c, chunk + done, (size_t)n - done, n_fds > 0);
+	return control_client_may_go_on(c, rc);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -233,8 +248,13 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)fd;
 	if (revents & EPOLLOUT)
 		control_client_write(c);
-	if (!c->ended && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+	if (c->held && c->output.len <= OUTPUT_PAUSE)
+		alive = control_client_may_go_on(c, control_client_push(c, NULL, 0, false));
+	else if (!c->ended && !c->held && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		alive = control_client_read(c);
+	/* It has gone, and what it asked goes with it. */
+	if (c->held && (revents & (EPOLLHUP | EPOLLERR)))
+		alive = false;
 	/* It may have hung up on one side only, as socat does at the end of its
 	 * input. */
 	if (!alive && !(revents & (EPOLLHUP | EPOLLERR)) && (c->n_calls || c->output.len)) {
@@ -245,6 +265,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 		alive = false;
 	if (!alive || c->broken)
 		control_client_free(c);
+	else
+		control_client_watch(c);
 	return 0;
 }
 

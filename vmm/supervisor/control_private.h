@@ -19,6 +19,8 @@ enum {
 	CALLS_MAX = 256,
 	CALLS_OF_PROCESS_MAX = 1024,
 	OUTPUT_MAX = 8 * 1024 * 1024,
+	/* Of answers that one has not read: what it asks beyond that waits until it has. */
+	OUTPUT_PAUSE = 1024 * 1024,
 	/* That came before the request they belong to, of all clients. */
 	WAITING_FDS_MAX = 128,
 	DROP_USEC = 10 * 1000 * 1000,
@@ -49,6 +51,7 @@ struct control_client {
 	bool waits; /* for its socket to take more */
 	bool negotiated, broken;
 	bool oob; /* it may execute out of band */
+	bool held; /* what it asked waits until it has read more of its answers */
 	bool ended; /* it asks no more, and waits for answers */
 	bool dropped; /* it is told why, and nothing else */
 	int fds[FD_PASS_MAX]; /* for the next request */

@@ -6,7 +6,7 @@
  * Commands: `echo` gives its arguments back, `fail` fails, `hold` is answered
  * when the test says so, `fds` tells how many descriptors came along and keeps
  * the inode of the first, `oob` tells whether it came out of band, `text` gives its
- * arguments back as they were written.
+ * arguments back as they were written, `much` answers with 64 KiB.
  */
 #ifndef HV_TESTS_CONTROL_PEER_H
 #define HV_TESTS_CONTROL_PEER_H
@@ -30,6 +30,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+
+enum { CONTROL_PEER_MUCH = 64 * 1024 };
 
 #define NEGOTIATE "{\"execute\": \"qmp_capabilities\"}\r\n"
 
@@ -65,6 +67,12 @@ static inline void control_peer_on_command(struct control_call *call, const char
 		p->held[p->n_held++] = call;
 	} else if (str_eq(name, "fail")) {
 		control_fail(call, "DeviceNotFound", "no \"such\" device");
+	} else if (str_eq(name, "much")) {
+		cleanup_free char *blob = malloc(CONTROL_PEER_MUCH);
+
+		assert_non_null(blob);
+		memset(blob, 'x', CONTROL_PEER_MUCH);
+		control_reply(call, json_stringn(blob, CONTROL_PEER_MUCH));
 	} else if (str_eq(name, "fds")) {
 		control_reply(call, json_integer((json_int_t)n_fds));
 	} else if (str_eq(name, "oob")) {

@@ -361,6 +361,51 @@ static void test_reader_that_catches_up(void **state)
 	control_peer_close(&p);
 }
 
+/* Much that is asked at once is answered as it is read: 12 MiB out of 8 KiB. */
+static void test_much_asked_at_once(void **state)
+{
+	enum { REQUESTS = 200 };
+	cleanup_strbuf struct strbuf requests = {0}, all = {0};
+	struct control_peer p;
+	int fd, n = 0;
+
+	(void)state;
+	control_peer_open(&p);
+	fd = control_peer_ready(&p);
+	for (int i = 0; i < REQUESTS; i++)
+		strbuf_addf(&requests, "{\"execute\": \"much\", \"id\": %d}\n", i);
+	assert_false(requests.failed);
+	control_peer_say(&p, fd, requests.data);
+	/* Not all of it is done for one who reads nothing. */
+	assert_true(p.n_commands < 40);
+	/* It asks no more, and hears all the same what is due. */
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	for (const char *heard = control_peer_heard(fd); *heard; heard = control_peer_heard(fd)) {
+		strbuf_addf(&all, "%s", heard);
+		control_peer_spin(&p);
+	}
+	assert_false(all.failed);
+	for (const char *at = all.data; (at = strstr(at, "\"id\":")); n++) {
+		cleanup_free char *wanted = str_printf("\"id\":%d}", n);
+
+		assert_non_null(wanted);
+		at = str_after(at, wanted);
+		assert_non_null(at);
+	}
+	assert_int_equal(n, REQUESTS);
+	assert_true(control_peer_hung_up(fd));
+	close(fd);
+	/* One that goes takes along what it asked and was not done. */
+	p.n_commands = 0;
+	fd = control_peer_ready(&p);
+	control_peer_say(&p, fd, requests.data);
+	close(fd);
+	control_peer_spin(&p);
+	assert_true(p.n_commands < 40);
+	assert_int_equal(p.n_gone, 2);
+	control_peer_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors_that_wait),
 		cmocka_unit_test(test_1024_calls_of_a_process),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_much_asked_at_once),
 		cmocka_unit_test(test_reader_that_catches_up),
 	};
 
