@@ -6,10 +6,12 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "cli/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 enum { LINE_BYTES_MAX = 64 * 1024 };
@@ -75,6 +77,9 @@ static int begin(struct guest *g, const struct cli *cli, const char *name,
 			.stdout_fd = out,
 			.stderr_fd = errs,
 			.cwd_fd = cwd,
+			/* Ctrl-C is this process's, which hands it on: a second one would
+			 * end them with their commands running. */
+			.new_session = true,
 		},
 		&g->child, err);
 }
@@ -108,29 +113,55 @@ static void take_output(struct guest *g, struct stream *s)
 	strbuf_free(&s->line);
 }
 
-static void show_all(struct guest *guests, size_t n)
+/* Each tells its command to end, and goes with it to its end. */
+static void interrupt_all(struct guest *guests, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (guests[i].child.pid)
+			(void)child_signal(&guests[i].child, SIGTERM, NULL);
+}
+
+static void show_all(struct guest *guests, size_t n, const volatile sig_atomic_t *interrupted)
 {
 	struct pollfd p[2 * EXEC_NAMES_MAX];
+	sigset_t signals, waiting;
+	bool told = false;
 	size_t open = 1;
 
+	/* They come while it waits, and at no other time. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &signals, &waiting);
 	while (open) {
+		if (*interrupted && !told)
+			interrupt_all(guests, n);
+		told = *interrupted;
 		open = 0;
 		for (size_t i = 0; i < 2 * n; i++) {
 			p[i] = (struct pollfd){.fd = guests[i / 2].streams[i % 2].fd,
 					       .events = POLLIN};
 			open += p[i].fd >= 0;
 		}
-		if (!open || (poll(p, 2 * n, -1) < 0 && errno != EINTR))
-			return;
+		if (!open)
+			break;
+		if (ppoll(p, 2 * n, NULL, &waiting) < 0) {
+			if (errno != EINTR)
+				break;
+			continue;
+		}
 		for (size_t i = 0; i < 2 * n; i++)
 			if (p[i].fd >= 0 && p[i].revents)
 				take_output(&guests[i / 2], &guests[i / 2].streams[i % 2]);
 	}
+	(void)sigprocmask(SIG_SETMASK, &waiting, NULL);
 }
 
 int exec_many(struct cli *cli, char *const *names, size_t n_names,
 	      const struct exec_options *options, int *ret_status, struct error *err)
 {
+	const volatile sig_atomic_t *interrupted = cli_interrupted_once();
 	struct guest guests[EXEC_NAMES_MAX] = {0};
 	size_t n = 0;
 	int rc = 0;
@@ -138,7 +169,7 @@ int exec_many(struct cli *cli, char *const *names, size_t n_names,
 	*ret_status = 0;
 	for (; rc == 0 && n < n_names; n++)
 		rc = begin(&guests[n], cli, names[n], options, err);
-	show_all(guests, n);
+	show_all(guests, n, interrupted);
 	for (size_t i = 0; i < n; i++) {
 		int status = 0, code = EXEC_FAILED;
 
