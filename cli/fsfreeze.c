@@ -14,6 +14,7 @@ static int ask_all(struct cli *cli, const char *command, const char *what)
 		cleanup_agent struct cli_agent agent = {0};
 		cleanup_json json_t *result = NULL;
 		struct error err = ERROR_INIT;
+		json_int_t n;
 		int rc = cli_agent_open(cli, cli->names[i], &agent, &err);
 
 		if (rc == 0)
@@ -26,20 +27,21 @@ static int ask_all(struct cli *cli, const char *command, const char *what)
 			cli->exit_code = CLI_FAILED;
 			continue;
 		}
-		(void)printf("%s: %lld file systems %s\n", agent.name,
-			     (long long)json_integer_value(result), what);
+		n = json_integer_value(result);
+		(void)printf("%s: %lld file system%s %s %s\n", agent.name, (long long)n,
+			     n == 1 ? "" : "s", n == 1 ? "is" : "are", what);
 	}
 	return 0;
 }
 
 static int run_freeze(struct cli *cli)
 {
-	return ask_all(cli, "guest-fsfreeze-freeze", "are frozen");
+	return ask_all(cli, "guest-fsfreeze-freeze", "frozen");
 }
 
 static int run_thaw(struct cli *cli)
 {
-	return ask_all(cli, "guest-fsfreeze-thaw", "are thawed");
+	return ask_all(cli, "guest-fsfreeze-thaw", "thawed");
 }
 
 const struct verb verb_fsfreeze = {
