@@ -38,12 +38,26 @@ void cli_agent_close(struct cli_agent *a)
 	a->sync = NULL;
 }
 
+static uint64_t time_left_ms(const struct cli_agent *a, uint64_t timeout_ms)
+{
+	uint64_t now = clock_now_usec(), left_ms = 1;
+
+	if (!a->deadline_usec)
+		return timeout_ms;
+	if (a->deadline_usec > now)
+		left_ms = (a->deadline_usec - now) / 1000 + 1;
+	return left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
 int cli_agent_call(struct cli_agent *a, const char *command, json_t *args, uint64_t timeout_ms,
 		   json_t **ret_result, struct error *err)
 {
-	json_t *call = json_pack("{s:s s:I s:o*}", "command", command, "timeout-ms",
-				 (json_int_t)timeout_ms, "arguments", args);
+	json_t *call;
 	int rc;
+
+	timeout_ms = time_left_ms(a, timeout_ms);
+	call = json_pack("{s:s s:I s:o*}", "command", command, "timeout-ms", (json_int_t)timeout_ms,
+			 "arguments", args);
 
 	rc = call ? qmp_sync_call(a->sync, "hv-agent", call, timeout_ms + ANSWER_MS, ret_result,
 				  err)

@@ -21,6 +21,7 @@ enum {
 struct cli_agent {
 	struct qmp_sync *sync; /* NULL: not open */
 	const char *name; /* of the VM, borrowed */
+	uint64_t deadline_usec; /* no call waits longer, whatever it is given; 0: none */
 };
 
 /* name is looked up among what is configured or runs. The error names the VM, here and

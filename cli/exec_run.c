@@ -269,6 +269,7 @@ static void tell_to_end(struct session *s)
 
 	s->told_to_end = true;
 	s->end_usec = clock_now_usec() + GRACE_USEC;
+	s->agent.deadline_usec = s->end_usec;
 	if (command && !s->windows)
 		(void)cli_agent_run(&s->agent, argv, NULL, 0, END_MS, &ran, NULL);
 }
@@ -391,6 +392,9 @@ int exec_run(struct cli *cli, const char *name, const struct exec_options *optio
 	guest_script_make_base(s.base);
 	begin_input(&s);
 	rc = cli_agent_open(cli, name, &s.agent, err);
+	/* An agent that does not answer holds nobody for longer. */
+	if (s.end_usec)
+		s.agent.deadline_usec = s.end_usec + GRACE_USEC;
 	if (rc == 0)
 		rc = start(&s, err);
 	if (rc == 0)

@@ -37,6 +37,7 @@ struct waiting {
 	const char *object, *name, *wanted; /* for people */
 	int inotify;
 	bool seen; /* its supervisor was there */
+	uint64_t deadline_usec;
 	/* The console's log, as far as it was searched. */
 	int log_fd;
 	ino_t log_inode;
@@ -221,7 +222,7 @@ static int look_at_vm(struct waiting *w, struct error *err)
 	case WAIT_PORT:
 	case WAIT_SSH:
 	case WAIT_UNIT:
-		return cli_wait_ask(w->cli, w->vm, status, w->condition, err);
+		return cli_wait_ask(w->cli, w->vm, status, w->condition, w->deadline_usec, err);
 	case WAIT_FREE:
 	case WAIT_RUNNING:
 		break;
@@ -256,17 +257,16 @@ static void drain(int inotify)
 }
 
 /* Sleeps until something changed, or the progress line or the deadline is due. */
-static int sleep_until_change(struct waiting *w, struct progress *progress, uint64_t deadline_usec,
-			      struct error *err)
+static int sleep_until_change(struct waiting *w, struct progress *progress, struct error *err)
 {
 	struct pollfd p = {.fd = w->inotify, .events = POLLIN};
-	uint64_t now = clock_now_usec();
+	uint64_t now = clock_now_usec(), left_ms;
 	int due = progress_due_ms(progress), left;
 
-	if (now >= deadline_usec)
+	if (now >= w->deadline_usec)
 		return error_set(err, ETIMEDOUT, "time is up while waiting for %s", w->wanted);
-	left = (deadline_usec - now) / 1000 >= INT_MAX ? INT_MAX
-						       : (int)((deadline_usec - now) / 1000) + 1;
+	left_ms = (w->deadline_usec - now) / 1000;
+	left = left_ms >= INT_MAX ? INT_MAX : (int)left_ms + 1;
 	if (due >= 0 && due < left)
 		left = due;
 	if (w->condition && w->condition->what >= WAIT_ANSWER && left > ASK_AGAIN_MS)
@@ -286,7 +286,7 @@ static int look(struct waiting *w, struct error *err)
 	return w->vm ? look_at_vm(w, err) : look_at_network(w, err);
 }
 
-static int watch_until(struct waiting *w, uint64_t deadline_usec, struct error *err)
+static int watch_until(struct waiting *w, struct error *err)
 {
 	struct progress progress;
 	int rc;
@@ -300,7 +300,7 @@ static int watch_until(struct waiting *w, uint64_t deadline_usec, struct error *
 		watch_folders(w);
 		rc = look(w, err);
 		if (rc == 0)
-			rc = sleep_until_change(w, &progress, deadline_usec, err);
+			rc = sleep_until_change(w, &progress, err);
 		else if (rc > 0)
 			break;
 	} while (rc == 0);
@@ -313,10 +313,12 @@ static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *e
 {
 	/* Closing an inotify descriptor takes the kernel some ten milliseconds:
 	 * what holds already does not need one. */
-	int rc = look(w, err);
+	int rc;
 
+	w->deadline_usec = deadline_usec;
+	rc = look(w, err);
 	if (rc == 0)
-		rc = watch_until(w, deadline_usec, err);
+		rc = watch_until(w, err);
 	close_fd(&w->log_fd);
 	strbuf_free(&w->tail);
 	return error_wrap_if(err, rc < 0 ? rc : 0, "%s '%s'", w->object, w->name);

@@ -46,9 +46,10 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
  * few seconds at most: -EBUSY says which one does. */
 int cli_wait_free(struct cli *cli, const struct spec_vm *vm, uint64_t deadline_usec);
 
-/* Looks once whether a condition that nothing tells holds: 1, or 0; status is the VM's. */
+/* Looks once whether a condition that nothing tells holds: 1, or 0; status is the VM's. An agent is
+ * asked until the deadline at most. */
 int cli_wait_ask(struct cli *cli, const struct spec_vm *vm, json_t *status,
-		 const struct wait_condition *condition, struct error *err);
+		 const struct wait_condition *condition, uint64_t deadline_usec, struct error *err);
 
 /* Waits until a network that somebody starts is up. */
 int cli_wait_network(struct cli *cli, const struct spec_network *net, uint64_t deadline_usec);

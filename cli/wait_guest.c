@@ -86,11 +86,12 @@ static int ask_unit(struct cli_agent *agent, const char *unit, struct error *err
 {
 	const char *const argv[] = {"systemctl", "is-active", "--", unit, NULL};
 	cleanup_ran struct cli_agent_ran ran = {0};
-	int rc = cli_agent_run(agent, argv, NULL, 0, CLI_AGENT_MS, &ran, NULL);
+	struct error why = ERROR_INIT;
+	int rc = cli_agent_run(agent, argv, NULL, 0, CLI_AGENT_MS, &ran, &why);
 
 	/* A guest that starts may be slow, or its agent begin anew; one without systemd stays so.
 	 */
-	if (rc == -EREMOTEIO)
+	if (rc == -EREMOTEIO && strstr(why.text, "the agent refuses: "))
 		return error_set(err, EREMOTEIO,
 				 "unit '%s' cannot be waited for: its agent finds no systemctl to "
 				 "ask",
@@ -103,7 +104,7 @@ static int ask_unit(struct cli_agent *agent, const char *unit, struct error *err
 }
 
 int cli_wait_ask(struct cli *cli, const struct spec_vm *vm, json_t *status,
-		 const struct wait_condition *condition, struct error *err)
+		 const struct wait_condition *condition, uint64_t deadline_usec, struct error *err)
 {
 	cleanup_agent struct cli_agent agent = {0};
 
@@ -115,6 +116,7 @@ int cli_wait_ask(struct cli *cli, const struct spec_vm *vm, json_t *status,
 	if (!json_is_true(json_object_get(status, "agent")) ||
 	    cli_agent_open(cli, vm->name, &agent, err) < 0)
 		return 0;
+	agent.deadline_usec = deadline_usec;
 	if (condition->what == WAIT_UNIT)
 		return ask_unit(&agent, condition->text, err);
 	return cli_agent_call(&agent, "guest-ping", NULL, ANSWER_MS, NULL, NULL) == 0;

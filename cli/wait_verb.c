@@ -4,8 +4,11 @@
 #include "base/str.h"
 #include "cli/common.h"
 #include "cli/wait.h"
+#include "vmm/json.h"
+#include "vmm/vm_status.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum { OPT_FOR, OPT_TIMEOUT };
 enum { TIMEOUT_S = 120 };
@@ -53,11 +56,26 @@ static bool parse(const char *what, regex_t *regex, struct wait_condition *ret_c
 	return true;
 }
 
+static bool is_up(struct cli *cli, const char *name)
+{
+	cleanup_json json_t *status = NULL;
+	const struct spec_vm *vm;
+	enum vm_state state;
+
+	/* What is wrong with a name is told when its turn comes. */
+	if (cli_find_any_vm(cli, name, &vm) < 0 ||
+	    vm_status_read(&cli->paths, vm, &status, NULL) < 0)
+		return false;
+	state = vm_state_parse(json_get_string(status, "state"));
+	return state != VM_STATE_STOPPED && state != VM_STATE_CRASHED;
+}
+
 static int run(struct cli *cli)
 {
 	const char *what = cli->values[OPT_FOR] ?: "running";
 	struct wait_condition condition;
 	uint64_t seconds, deadline_usec;
+	cleanup_free bool *was_up = NULL;
 	regex_t regex;
 
 	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
@@ -68,12 +86,18 @@ static int run(struct cli *cli)
 				 "console:REGEX, unit:NAME and port:N it does",
 				 what);
 	deadline_usec = clock_now_usec() + seconds * 1000000;
+	was_up = calloc(cli->n_names, sizeof(*was_up));
+	if (!was_up)
+		return error_oom(&cli->err);
+	/* One that ends while another is waited for has ended all the same. */
+	for (size_t i = 0; i < cli->n_names; i++)
+		was_up[i] = is_up(cli, cli->names[i]);
 	for (size_t i = 0; i < cli->n_names; i++) {
 		const struct spec_vm *vm;
 		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
 
 		if (rc == 0)
-			rc = cli_wait_vm(cli, vm, &condition, false, deadline_usec);
+			rc = cli_wait_vm(cli, vm, &condition, was_up[i], deadline_usec);
 		if (rc < 0) {
 			cli_tell(&cli->err);
 			cli->exit_code = CLI_FAILED;
