@@ -15,8 +15,9 @@
  *
  * From IN everything that is not the one answer leads to OUT: a line that
  * nobody asked for, one that is too long or not JSON, a 0xFF, a call that was
- * cancelled. The next call then begins with a sync. So an agent that says more
- * than it was asked shifts no answer by one.
+ * cancelled. The next call then begins with a sync. What came together with an
+ * answer was said before the next question, and is none to that. So an agent that
+ * says more than it was asked shifts no answer by one.
  */
 #include "qmp/agent.h"
 
@@ -55,6 +56,7 @@ struct qmp_agent {
 	bool delimited; /* SYNCING: behind a delimiter */
 	bool asked; /* IN: the first call is on the wire */
 	bool freed;
+	bool answered; /* by what comes now: the rest of that is no answer to what is asked next */
 	uint32_t sync_number;
 	uint64_t last_number;
 	struct strbuf line; /* what came of the line that is not complete */
@@ -135,7 +137,7 @@ static void begin_sync(struct qmp_agent *a)
 /* Sends what comes next where nothing is on the wire. */
 static void advance(struct qmp_agent *a)
 {
-	if (!a->calls || a->asked || a->freed)
+	if (!a->calls || a->asked || a->freed || a->answered)
 		return;
 	if (a->step == STEP_OUT || (a->step == STEP_IN && !a->calls->text))
 		begin_sync(a);
@@ -178,6 +180,7 @@ static void take_answer(struct qmp_agent *a, json_t *message)
 	const char *desc = json_string_value(json_object_get(failure, "desc"));
 	struct error err = ERROR_INIT;
 
+	a->answered = true;
 	if (result && !failure) {
 		a->asked = false;
 		complete(a, &a->calls, result, NULL);
@@ -224,7 +227,9 @@ static void take_line(struct qmp_agent *a)
 	}
 	line = a->line;
 	a->line = (struct strbuf){0};
-	rc = line.failed ? error_oom(&err) : qmp_decode(line.data, line.len, &message, &err);
+	rc = line.failed ? error_oom(&err) : qmp_decode(line.data, line.len, &message, NULL);
+	if (rc < 0 && !line.failed)
+		(void)error_set(&err, EPROTO, "the agent says what is no JSON");
 	a->answer = &line;
 	if (a->step == STEP_SYNCING)
 		take_sync(a, message);
@@ -290,6 +295,8 @@ void qmp_agent_push(struct qmp_agent *a, const void *data, size_t len)
 		p = stop;
 		advance(a);
 	}
+	a->answered = false;
+	advance(a);
 	agent_unref(a);
 }
 

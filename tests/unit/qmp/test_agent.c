@@ -263,6 +263,27 @@ static void test_unasked(void **state)
 	qmp_agent_free(a);
 }
 
+/* Also where the next question waits already. */
+static void test_answered_twice(void **state)
+{
+	struct outcome one = {0}, two = {0};
+	struct qmp_agent *a = open_agent();
+
+	(void)state;
+	(void)call(a, "guest-one", &one);
+	(void)call(a, "guest-two", &two);
+	answer_sync(a, SEED + 1);
+	(void)heard(a);
+	say(a, "{\"return\":1}\n{\"return\":1}\n");
+	assert_string_equal(one.result, "1");
+	assert_int_equal(two.n, 0);
+	answer_sync(a, SEED + 2);
+	assert_string_equal(heard(a), "{\"execute\":\"guest-two\"}\n");
+	say(a, "{\"return\":2}\n");
+	assert_string_equal(two.result, "2");
+	qmp_agent_free(a);
+}
+
 static void test_late_answer(void **state)
 {
 	struct qmp_agent *a = open_agent();
@@ -441,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_any_chunks),
 		cmocka_unit_test(test_what_is_no_answer),
 		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_answered_twice),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_cancel_in_the_queue),
 		cmocka_unit_test(test_sync_by_itself),
