@@ -68,14 +68,19 @@ bool freeze_begin(struct freeze *f)
 void freeze_end(struct freeze *f)
 {
 	struct error err = ERROR_INIT;
+	int rc;
 
 	if (f->guard.leash.fd < 0)
 		return;
 	/* Where it fails, the guard tries once more. */
-	if (thaw(&f->agent, &err) == 0)
+	rc = thaw(&f->agent, &err);
+	if (rc == 0) {
 		guard_dismiss(&f->guard);
-	else
+	} else {
+		(void)error_wrap(&err, rc, "its file systems may still be frozen (hv fsthaw %s)",
+				 f->vm);
 		cli_tell(&err);
+	}
 	guard_let_act(&f->guard);
 	cli_agent_close(&f->agent);
 }
