@@ -12,9 +12,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 enum { OPTION_BASE = 256, OPTION_HELP = 255 };
 
@@ -131,9 +133,18 @@ static int load_lab(struct cli *cli)
 	return rc;
 }
 
+/* Whoever read has seen enough, as head does. */
+static bool nobody_reads(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+}
+
 static int run_verb(const struct verb *verb, struct cli *cli)
 {
 	int rc = verb->lab == CLI_LAB_NONE || cli->lab ? 0 : load_lab(cli);
+	bool wrote;
 
 	if (rc < 0 && verb->lab == CLI_LAB_OPTIONAL) {
 		(void)error_wrap(&cli->err, rc, "note: going by what runs");
@@ -145,16 +156,14 @@ static int run_verb(const struct verb *verb, struct cli *cli)
 	if (rc == 0)
 		rc = verb->run(cli);
 	lab_free(cli->lab);
-	if (rc < 0) {
+	wrote = rc < 0 || (fflush(stdout) == 0 && !ferror(stdout));
+	if (rc >= 0 && wrote)
+		return cli->exit_code;
+	if (!wrote)
+		(void)error_errno(&cli->err, errno ?: EIO, "write to standard output");
+	if ((wrote && rc != -EPIPE) || !nobody_reads())
 		cli_tell(&cli->err);
-		return CLI_FAILED;
-	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)error_errno(&cli->err, errno, "write to standard output");
-		cli_tell(&cli->err);
-		return CLI_FAILED;
-	}
-	return cli->exit_code;
+	return CLI_FAILED;
 }
 
 /* Options in front of the verb. Returns as parse_options(). */

@@ -23,15 +23,21 @@ static const struct cli_option options[] = {
 	{0},
 };
 
-/* regex is filled in where the condition needs it. */
-static bool parse(const char *what, regex_t *regex, struct wait_condition *ret_condition)
+/* regex is filled in where the condition needs it; why, which has size bytes, where it is wrong. */
+static bool parse(const char *what, regex_t *regex, struct wait_condition *ret_condition, char *why,
+		  size_t size)
 {
 	const char *rest;
 	uint64_t port;
 
 	*ret_condition = (struct wait_condition){0};
+	*why = '\0';
 	if ((rest = str_after(what, "console:"))) {
-		if (!*rest || regcomp(regex, rest, REG_EXTENDED | REG_NOSUB) != 0)
+		int rc = *rest ? regcomp(regex, rest, REG_EXTENDED | REG_NOSUB) : 0;
+
+		if (rc)
+			(void)regerror(rc, regex, why, size);
+		if (!*rest || rc)
 			return false;
 		ret_condition->what = WAIT_CONSOLE;
 		ret_condition->regex = regex;
@@ -77,14 +83,17 @@ static int run(struct cli *cli)
 	uint64_t seconds, deadline_usec;
 	cleanup_free bool *was_up = NULL;
 	regex_t regex;
+	char why[128];
 
 	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
 		return 0;
-	if (!parse(what, &regex, &condition))
-		return cli_usage(cli, &verb_wait,
-				 "--for does not take '%s': agent, running, stopped, ip, ssh, "
-				 "console:REGEX, unit:NAME and port:N it does",
-				 what);
+	if (!parse(what, &regex, &condition, why, sizeof(why)))
+		return *why ? cli_usage(cli, &verb_wait, "--for '%s': %s", what, why)
+			    : cli_usage(
+				      cli, &verb_wait,
+				      "--for does not take '%s': agent, running, stopped, ip, ssh, "
+				      "console:REGEX, unit:NAME and port:N it does",
+				      what);
 	deadline_usec = clock_now_usec() + seconds * 1000000;
 	was_up = calloc(cli->n_names, sizeof(*was_up));
 	if (!was_up)
