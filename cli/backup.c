@@ -85,8 +85,13 @@ static void print(const struct cli *cli, const struct spec_vm *vm,
 			      "power failure\n",
 			      vm->name, freeze->why_not.text);
 	str_format_size(size, sizeof(size), report->bytes);
-	(void)printf("%s: generation %u in '%s', %s%s\n", vm->name, report->generation,
-		     cli->names[1], size, report->frozen ? ", file systems frozen" : "");
+	(void)printf("%s: generation %u in '%s', %s", vm->name, report->generation, cli->names[1],
+		     size);
+	if (report->frozen && freeze->n)
+		(void)printf(", %u file system%s frozen", freeze->n, freeze->n == 1 ? "" : "s");
+	else if (report->frozen)
+		(void)printf(", no file system to freeze, says its agent");
+	(void)printf("\n");
 }
 
 static int run(struct cli *cli)

@@ -50,6 +50,7 @@ static int ask(struct freeze *f, struct error *err)
 
 bool freeze_begin(struct freeze *f)
 {
+	cleanup_json json_t *count = NULL;
 	int rc = ask(f, &f->why_not);
 
 	if (rc == 0)
@@ -58,7 +59,10 @@ bool freeze_begin(struct freeze *f)
 		cli_agent_close(&f->agent);
 		return false;
 	}
-	rc = cli_agent_call(&f->agent, "guest-fsfreeze-freeze", NULL, FREEZE_MS, NULL, &f->why_not);
+	rc = cli_agent_call(&f->agent, "guest-fsfreeze-freeze", NULL, FREEZE_MS, &count,
+			    &f->why_not);
+	if (rc == 0 && json_integer_value(count) > 0)
+		f->n = (unsigned)json_integer_value(count);
 	/* Some of them may be. */
 	if (rc < 0)
 		freeze_end(f);

@@ -14,6 +14,8 @@ struct freeze {
 	const char *vm; /* borrowed */
 	struct cli_agent agent;
 	struct guard guard; /* thaws them should we be killed */
+	unsigned n; /* how many were frozen, as the agent says; a guest that lives in memory has
+		       none */
 	struct error why_not;
 };
 
