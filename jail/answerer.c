@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <grp.h>
 #include <poll.h>
 #include <unistd.h>
@@ -32,36 +32,32 @@ static int take_listener(int *ret_memory_fd)
 	return fds[0];
 }
 
-static bool has_ended(int fd)
-{
-	struct pollfd p = {.fd = fd};
-
-	return poll(&p, 1, 0) != 0;
-}
-
-/* A program that starts waits for each answer: so it is the next call alone that is waited for
- * here, and the end of the leash is a signal, whose default is the end. */
-static bool die_by_leash(void)
-{
-	return fcntl(LEASH_FD, F_SETOWN, getpid()) == 0 &&
-	       fcntl(LEASH_FD, F_SETFL, O_RDWR | O_ASYNC) == 0 && !has_ended(LEASH_FD);
-}
-
 static int answer_all(void *arg)
 {
-	int memory_fd = -1, listener, nr, rc;
+	struct pollfd p[] = {
+		{.fd = LEASH_FD, .events = POLLIN},
+		{.events = POLLIN},
+	};
+	int memory_fd = -1;
 
 	(void)arg;
 	if (!drop_rights())
 		return 1;
-	listener = take_listener(&memory_fd);
-	if (listener < 0 || !die_by_leash())
+	p[1].fd = take_listener(&memory_fd);
+	if (p[1].fd < 0)
 		return 1;
-	/* Later kernels say so, too, where all have gone that could call. */
-	do
-		rc = jail_seal_answer(listener, NULL, memory_fd, &nr);
-	while (rc > 0 || (rc == 0 && !has_ended(listener)));
-	return 0;
+	for (;;) {
+		int nr;
+
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			return 1;
+		if (p[0].revents)
+			return 0;
+		if (p[1].revents && (!(p[1].revents & POLLIN) ||
+				     jail_seal_answer(p[1].fd, NULL, memory_fd, &nr) < 0))
+			return 0;
+		p[0].revents = p[1].revents = 0;
+	}
 }
 
 int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err)

@@ -179,16 +179,19 @@ static void attend(void *arg, int report_fd)
 {
 	struct jail_start *start = arg;
 	struct pollfd p[2];
+	bool deaf = false;
 
 	if (!start->attended)
 		work_meanwhile(start);
 	start->attended = true;
 	p[0] = (struct pollfd){.fd = report_fd, .events = POLLIN};
-	p[1] = (struct pollfd){.fd = start->answerer.leash.fd < 0 ? start->listener : -1,
-			       .events = POLLIN};
-
 	for (;;) {
 		int nr;
+
+		/* Of an answerer its end alone: it says nothing. */
+		p[1] = (struct pollfd){.fd = deaf ? -1 : start->listener, .events = POLLIN};
+		if (start->answerer.leash.fd >= 0)
+			p[1] = (struct pollfd){.fd = start->answerer.leash.fd};
 
 		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
 			if (errno == EINTR)
@@ -197,8 +200,12 @@ static void attend(void *arg, int report_fd)
 		}
 		if (p[0].revents)
 			return;
-		if (p[1].revents && jail_seal_answer(p[1].fd, NULL, start->memory_fd, &nr) < 0)
-			p[1].fd = -1;
+		if (!p[1].revents)
+			continue;
+		if (start->answerer.leash.fd >= 0)
+			jail_answerer_stop(&start->answerer);
+		else
+			deaf = jail_seal_answer(p[1].fd, NULL, start->memory_fd, &nr) < 0;
 	}
 }
 
