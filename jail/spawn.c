@@ -192,7 +192,6 @@ static void attend(void *arg, int report_fd)
 		p[1] = (struct pollfd){.fd = deaf ? -1 : start->listener, .events = POLLIN};
 		if (start->answerer.leash.fd >= 0)
 			p[1] = (struct pollfd){.fd = start->answerer.leash.fd};
-
 		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
 			if (errno == EINTR)
 				continue;

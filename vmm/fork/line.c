@@ -138,7 +138,7 @@ int line_await_migration(struct line *l, const char *status, void (*tick)(void *
 	return 0;
 }
 
-static bool is_under_way(const char *status)
+bool line_status_is_under_way(const char *status)
 {
 	static const char *const over[] = {"none", "completed", "cancelled", "failed"};
 
@@ -162,7 +162,7 @@ int line_cancel_migration(struct line *l, struct error *err)
 		cleanup_json json_t *info = NULL;
 
 		rc = line_call(l, "query-migrate", NULL, &info, err);
-		under_way = is_under_way(json_get_string(info, "status"));
+		under_way = line_status_is_under_way(json_get_string(info, "status"));
 		/* The event may have come with the answer. */
 		if (rc == 0 && under_way)
 			rc = line_turn(l, TICK_USEC, err);

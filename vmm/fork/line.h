@@ -44,6 +44,8 @@ int line_turn(struct line *l, uint64_t usec, struct error *err);
  * called four times a second, and -ECANCELED comes where the user interrupts meanwhile. */
 int line_await_migration(struct line *l, const char *status, void (*tick)(void *arg), void *arg,
 			 struct error *err);
+/* Whether a migration of that status goes on, or is about to begin (""). NULL: there is none. */
+bool line_status_is_under_way(const char *status);
 /* Returns when it is over: nothing can be set before that, and the guest may stand until then. */
 int line_cancel_migration(struct line *l, struct error *err);
 /* Lets the guest go on; returns when it runs. */

@@ -118,12 +118,6 @@ static int begin(struct outgoing *o, const struct outgoing_request *rq, struct e
 	return line_call(&o->line, "hv-copy-begin", args, NULL, err);
 }
 
-static bool is_over(const struct line *l)
-{
-	return str_eq(l->migration, "completed") || str_eq(l->migration, "failed") ||
-	       str_eq(l->migration, "cancelled");
-}
-
 /* QEMU waits for whoever is to read, as soon as a socket is full; so this has an end, too, where
  * the guest does not go on. */
 static int await_beginning(struct outgoing *o, const struct outgoing_request *rq, struct error *err)
@@ -134,8 +128,8 @@ static int await_beginning(struct outgoing *o, const struct outgoing_request *rq
 
 	if (!rq->begun)
 		return 0;
-	while (rc == 0 && stands && !o->line.stood_usec && !is_over(&o->line) &&
-	       (now = clock_now_usec()) < end)
+	while (rc == 0 && stands && !o->line.stood_usec &&
+	       line_status_is_under_way(o->line.migration) && (now = clock_now_usec()) < end)
 		rc = line_turn(&o->line, end - now, err);
 	return rc < 0 ? rc : rq->begun(rq->arg, err);
 }
