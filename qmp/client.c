@@ -8,8 +8,12 @@
  * the negotiation.
  *
  * QEMU reads its monitor byte by byte, and each byte costs it as many system calls as a
- * whole request costs us. So nothing is sent that need not be: no blank, no line end, and
- * a short id (qmp/ids).
+ * whole request costs us. So nothing is sent that need not be: no blank, no line end, no
+ * id where answers come in order, and elsewhere a short one (qmp/ids). A call has its id
+ * here in any case; the outbox knows which one is the oldest that was sent, so an answer
+ * without an id is that one's, also where nobody waits for it any more. Every sixteenth
+ * goes with its id nevertheless: if it is not that one's turn, an answer was lost, and
+ * nothing that follows could be trusted to be whose it seems.
  *
  * Pending calls form a list in the order in which they were made. One timer stands at the
  * nearest deadline, and at none where no call has one, so an idle client never
@@ -48,6 +52,8 @@ enum {
 	STRAY_LOGGED_MAX = 10,
 	/* One less than QEMU's queue, so that what is out of band is seen at once. */
 	OOB_WINDOW = 7,
+	/* Of calls that are answered in order, how many there are for one that has an id. */
+	NAMED_EVERY = 16,
 };
 
 enum handshake { HANDSHAKE_GREETING, HANDSHAKE_NEGOTIATING, HANDSHAKE_READY, HANDSHAKE_GONE };
@@ -57,7 +63,6 @@ struct pending {
 	json_int_t id;
 	uint64_t deadline_usec; /* 0: none */
 	unsigned owner; /* 0: nobody */
-	bool oob;
 	qmp_reply_fn reply;
 	void *arg;
 };
@@ -76,6 +81,7 @@ struct qmp_client {
 	struct qmp_outbox outbox;
 	struct pending *pending, **pending_end;
 	size_t n_pending;
+	unsigned n_encoded;
 	struct qmp_ids ids;
 	bool oob;
 	bool released; /* something in the outbox may go now */
@@ -115,15 +121,13 @@ static struct pending *pending_unlink(struct qmp_client *c, struct pending **lin
 	return p;
 }
 
-static struct pending *pending_take(struct qmp_client *c, struct pending **link)
+/* One that is given up. If it was sent, its answer may still come: its id stays taken. */
+static struct pending *pending_give_up(struct qmp_client *c, struct pending **link)
 {
 	struct pending *p = pending_unlink(c, link);
 
 	if (qmp_outbox_withdraw(&c->outbox, p->id))
 		qmp_ids_release(&c->ids, p->id);
-	/* What was held back for its sake may go, when all that came has been looked at. */
-	else if (qmp_outbox_release(&c->outbox, p->id, p->oob))
-		c->released = true;
 	return p;
 }
 
@@ -138,7 +142,7 @@ static void complete(struct pending *p, json_t *result, const char *class, const
 static void fail_pending(struct qmp_client *c, const struct error *why)
 {
 	while (c->pending)
-		complete(pending_take(c, &c->pending), NULL, NULL, why);
+		complete(pending_give_up(c, &c->pending), NULL, NULL, why);
 }
 
 static void client_fail(struct qmp_client *c, const struct error *why)
@@ -200,7 +204,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 			continue;
 		}
 		(void)error_set(&err, ETIMEDOUT, "no answer in time");
-		complete(pending_take(c, link), NULL, NULL, &err);
+		complete(pending_give_up(c, link), NULL, NULL, &err);
 		/* The callback may have changed the list. */
 		link = &c->pending;
 	}
@@ -220,37 +224,52 @@ static int client_write(struct qmp_client *c, struct error *err)
 	return rc < 0 ? rc : 0;
 }
 
-static void handle_return(struct qmp_client *c, json_t *message, json_t *id)
+static void complete_answered(struct pending *p, json_t *message)
 {
 	json_t *failure = json_object_get(message, "error");
 	struct error err = ERROR_INIT;
-	struct pending **link = &c->pending;
 	const char *class, *desc;
 
-	while (*link && (!json_is_integer(id) || (*link)->id != json_integer_value(id)))
-		link = &(*link)->next;
-	if (json_is_integer(id))
-		qmp_ids_release(&c->ids, json_integer_value(id));
-	if (!*link) {
-		if (c->stray_logged++ < STRAY_LOGGED_MAX)
-			log_warning("qmp: an answer that nobody waits for is passed over");
+	if (!failure) {
+		complete(p, json_object_get(message, "return"), NULL, NULL);
 		return;
 	}
-	if (!failure) {
-		complete(pending_take(c, link), json_object_get(message, "return"), NULL, NULL);
-	} else {
-		class = json_string_value(json_object_get(failure, "class"));
-		desc = json_string_value(json_object_get(failure, "desc"));
-		class = class ? class : "GenericError";
-		(void)error_set(&err,
-				str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound")
-					? ENOENT
-					: EREMOTEIO,
-				"%s", desc ? desc : "no reason given");
-		complete(pending_take(c, link), NULL, class, &err);
+	class = json_string_value(json_object_get(failure, "class"));
+	desc = json_string_value(json_object_get(failure, "desc"));
+	class = class ? class : "GenericError";
+	(void)error_set(&err,
+			str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound")
+				? ENOENT
+				: EREMOTEIO,
+			"%s", desc ? desc : "no reason given");
+	complete(p, NULL, class, &err);
+}
+
+static int handle_return(struct qmp_client *c, json_t *message, json_t *id, struct error *err)
+{
+	struct pending **link = &c->pending;
+	json_int_t number = json_integer_value(id);
+	enum qmp_asked asked;
+
+	if (!id && c->handlers.answers_in_order)
+		number = qmp_outbox_oldest(&c->outbox);
+	asked = qmp_outbox_answered(&c->outbox, number);
+	if (asked == QMP_ASKED_LATER && c->handlers.answers_in_order)
+		return error_set(err, EPROTO, "the peer did not answer a call before this one");
+	if (asked != QMP_NOT_ASKED) {
+		qmp_ids_release(&c->ids, number);
+		/* What was held back for its sake may go, when all that came has been looked at. */
+		c->released = true;
 	}
+	while (*link && (asked == QMP_NOT_ASKED || (*link)->id != number))
+		link = &(*link)->next;
+	if (*link)
+		complete_answered(pending_unlink(c, link), message);
+	else if (c->stray_logged++ < STRAY_LOGGED_MAX)
+		log_warning("qmp: an answer that nobody waits for is passed over");
 	if (!c->freed)
 		arm_timer(c);
+	return 0;
 }
 
 static bool offers_oob(json_t *greeting)
@@ -319,8 +338,7 @@ static int handle_message(struct qmp_client *c, json_t *message, struct error *e
 		return error_set(err, EPROTO, "a message that is neither answer nor event");
 	if (c->handshake == HANDSHAKE_NEGOTIATING)
 		return handle_negotiation(c, message, err);
-	handle_return(c, message, json_object_get(message, "id"));
-	return 0;
+	return handle_return(c, message, json_object_get(message, "id"), err);
 }
 
 static int handle_line(struct qmp_client *c, const char *line, size_t len, struct error *err)
@@ -438,21 +456,24 @@ void qmp_client_free(struct qmp_client *c)
 	client_unref(c);
 }
 
-/* The request; the caller frees it. */
+/* The request; the caller frees it. id 0: without. */
 static char *encode(const struct qmp_forward *what, json_int_t id)
 {
+	cleanup_strbuf struct strbuf text = {0};
 	json_t *name = json_string(what->command);
-	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL, *text = NULL;
-	bool has_args = what->arguments != NULL;
+	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
 
-	if (quoted)
-		text = str_printf("{\"%s\":%s,\"id\":%" JSON_INTEGER_FORMAT "%s%s}",
-				  what->oob ? "exec-oob" : "execute", quoted, id,
-				  has_args ? ",\"arguments\":" : "",
-				  has_args ? what->arguments : "");
 	json_decref(name);
+	if (!quoted)
+		return NULL;
+	strbuf_addf(&text, "{\"%s\":%s", what->oob ? "exec-oob" : "execute", quoted);
 	free(quoted);
-	return text;
+	if (id)
+		strbuf_addf(&text, ",\"id\":%" JSON_INTEGER_FORMAT, id);
+	if (what->arguments)
+		strbuf_addf(&text, ",\"arguments\":%s", what->arguments);
+	strbuf_add(&text, "}", 1);
+	return strbuf_steal(&text);
 }
 
 static int fail_busy(struct error *err)
@@ -474,10 +495,12 @@ static int check_call(const struct qmp_client *c, struct error *err)
 static int client_queue(struct qmp_client *c, const struct qmp_forward *what, json_int_t id,
 			struct error *err)
 {
-	char *text = encode(what, id);
+	bool named = what->oob || !c->handlers.answers_in_order || c->n_encoded % NAMED_EVERY == 0;
+	char *text = encode(what, named ? id : 0);
 
 	if (!text)
 		return error_oom(err);
+	c->n_encoded += !what->oob;
 	return qmp_outbox_add(&c->outbox, id, what->owner, what->oob, text, what->fds, what->n_fds,
 			      err);
 }
@@ -503,7 +526,6 @@ static int client_call(struct qmp_client *c, const struct qmp_forward *what, uin
 		.id = id,
 		.deadline_usec = timeout_ms ? clock_now_usec() + timeout_ms * 1000 : 0,
 		.owner = what->owner,
-		.oob = what->oob,
 		.reply = reply,
 		.arg = arg,
 	};

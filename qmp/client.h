@@ -3,8 +3,8 @@
  * A QMP client on an sd-event loop.
  *
  * The client owns one connected stream socket. It reads the greeting, sends
- * qmp_capabilities, and from then on matches replies to calls by `id`. Every
- * call is completed exactly once: with the reply, with QEMU's error, with
+ * qmp_capabilities, and from then on matches replies to calls by `id`, or by their
+ * order. Every call is completed exactly once: with the reply, with QEMU's error, with
  * -ETIMEDOUT, or with the reason why the peer went (-ECONNRESET, -EPROTO,
  * -EMSGSIZE). Calls made before the handshake is over are queued, so a start
  * can be pipelined. Never blocks; never calls back from within
@@ -42,6 +42,11 @@ struct qmp_handlers {
 	/* Out-of-band commands are asked for where the peer offers them. Then no more
 	 * than seven others are at the peer at once: QEMU stops reading at the eighth. */
 	bool wants_oob;
+	/* The peer answers what is not out of band in the order in which it was sent, as
+	 * QEMU's monitor does (docs/interop/qmp-spec, 2.3) and hvup's control socket does not.
+	 * Then most calls go without an id, and a peer that leaves one out is given up
+	 * (-EPROTO). */
+	bool answers_in_order;
 	void *arg;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "qmp/outbox.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -27,6 +28,7 @@ void qmp_outbox_init(struct qmp_outbox *o)
 {
 	*o = (struct qmp_outbox){0};
 	o->end = &o->head;
+	o->asked_end = &o->asked;
 }
 
 static void close_fds(struct qmp_outgoing *m)
@@ -42,21 +44,24 @@ static void outgoing_free(struct qmp_outgoing *m)
 	free(m);
 }
 
-static void drop_head(struct qmp_outbox *o)
+static struct qmp_outgoing *take(struct qmp_outgoing **link, struct qmp_outgoing ***end)
 {
-	struct qmp_outgoing *m = o->head;
+	struct qmp_outgoing *m = *link;
 
-	o->bytes -= m->len - m->sent;
-	o->head = m->next;
-	if (!o->head)
-		o->end = &o->head;
-	outgoing_free(m);
+	*link = m->next;
+	if (!m->next)
+		*end = link;
+	m->next = NULL;
+	return m;
 }
 
 void qmp_outbox_clear(struct qmp_outbox *o)
 {
 	while (o->head)
-		drop_head(o);
+		outgoing_free(take(&o->head, &o->end));
+	while (o->asked)
+		outgoing_free(take(&o->asked, &o->asked_end));
+	o->bytes = 0;
 	o->held = false;
 	o->in_flight = 0;
 }
@@ -159,6 +164,17 @@ static bool is_held(const struct qmp_outbox *o, const struct qmp_outgoing *m)
 	return o->window && !m->urgent && o->in_flight >= o->window;
 }
 
+/* The head was sent to its end, and waits for its answer. */
+static void to_asked(struct qmp_outbox *o)
+{
+	struct qmp_outgoing *m = take(&o->head, &o->end);
+
+	free(steal_ptr(&m->text));
+	*o->asked_end = m;
+	o->asked_end = &m->next;
+	o->in_flight += !m->urgent;
+}
+
 int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 {
 	while (o->head && !is_held(o, o->head)) {
@@ -169,40 +185,56 @@ int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err)
 			return 1;
 		if (n < 0)
 			return (int)n;
-		if (!m->sent && !m->urgent) {
-			o->in_flight++;
+		if (!m->sent && !m->urgent)
 			o->turn = m->turn;
-		}
 		m->sent += (size_t)n;
 		o->bytes -= (size_t)n;
 		if (m->sent == m->len)
-			drop_head(o);
+			to_asked(o);
 	}
 	return 0;
 }
 
-bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id)
+static struct qmp_outgoing **find(struct qmp_outgoing **link, json_int_t id)
 {
-	struct qmp_outgoing **link = &o->head, *m;
-
 	while (*link && (*link)->id != id)
 		link = &(*link)->next;
-	m = *link;
-	if (!m || m->sent)
+	return link;
+}
+
+bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id)
+{
+	struct qmp_outgoing **link = find(&o->head, id), *m;
+
+	if (!*link || (*link)->sent)
 		return false;
-	*link = m->next;
-	if (!m->next)
-		o->end = link;
+	m = take(link, &o->end);
 	o->bytes -= m->len;
 	outgoing_free(m);
 	return true;
 }
 
-bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id, bool urgent)
+json_int_t qmp_outbox_oldest(const struct qmp_outbox *o)
 {
-	if (o->held && o->holder == id)
+	const struct qmp_outgoing *m = o->asked;
+
+	while (m && m->urgent)
+		m = m->next;
+	return m ? m->id : 0;
+}
+
+enum qmp_asked qmp_outbox_answered(struct qmp_outbox *o, json_int_t id)
+{
+	struct qmp_outgoing **link = find(&o->asked, id), *m;
+	bool overtakes;
+
+	if (!*link)
+		return QMP_NOT_ASKED;
+	overtakes = !(*link)->urgent && id != qmp_outbox_oldest(o);
+	m = take(link, &o->asked_end);
+	o->in_flight -= !m->urgent;
+	if (o->holder == id)
 		o->held = false;
-	if (!urgent && o->in_flight)
-		o->in_flight--;
-	return o->head && !is_held(o, o->head);
+	outgoing_free(m);
+	return overtakes ? QMP_ASKED_LATER : QMP_ASKED;
 }

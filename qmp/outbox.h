@@ -29,12 +29,13 @@ struct qmp_outgoing;
 
 struct qmp_outbox {
 	struct qmp_outgoing *head, **end;
+	struct qmp_outgoing *asked, **asked_end; /* sent and not answered, in that order */
 	size_t bytes; /* not yet sent */
 	uint64_t turn; /* of what went last */
 	bool held; /* a message with descriptors is out */
 	json_int_t holder; /* its id */
 	size_t window; /* 0: none */
-	size_t in_flight; /* not urgent, sent and not answered */
+	size_t in_flight; /* of those asked, not urgent */
 };
 
 void qmp_outbox_init(struct qmp_outbox *o);
@@ -52,8 +53,16 @@ bool qmp_outbox_withdraw(struct qmp_outbox *o, json_int_t id);
  * socket, 0 where there is nothing that could go now. */
 int qmp_outbox_write(struct qmp_outbox *o, int sock, struct error *err);
 
-/* The call with that id, which was sent, was answered, or is waited for no longer. True
- * where that lets something go. */
-bool qmp_outbox_release(struct qmp_outbox *o, json_int_t id, bool urgent);
+/* What is not urgent, was sent and waits for its answer longest; 0: there is none. */
+json_int_t qmp_outbox_oldest(const struct qmp_outbox *o);
+
+enum qmp_asked {
+	QMP_NOT_ASKED, /* nothing like that was sent, or it was answered already */
+	QMP_ASKED,
+	QMP_ASKED_LATER, /* another waits longer, and neither is urgent */
+};
+
+/* That was answered; what waited for it may go with the next write. */
+enum qmp_asked qmp_outbox_answered(struct qmp_outbox *o, json_int_t id);
 
 #endif

@@ -182,6 +182,7 @@ int supervisor_use_monitor(struct supervisor *s, int fd, struct error *err)
 		.event = on_event,
 		.closed = on_closed,
 		.wants_oob = true,
+		.answers_in_order = true,
 		.arg = s,
 	};
 

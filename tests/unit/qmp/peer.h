@@ -92,13 +92,14 @@ static inline void peer_on_closed(const struct error *err, void *arg)
 		peer_free_client(p);
 }
 
-static inline void peer_open_as(struct peer *p, bool wants_oob)
+static inline void peer_open_as(struct peer *p, bool wants_oob, bool in_order)
 {
 	struct qmp_handlers handlers = {
 		.ready = peer_on_ready,
 		.event = peer_on_event,
 		.closed = peer_on_closed,
 		.wants_oob = wants_oob,
+		.answers_in_order = in_order,
 		.arg = p,
 	};
 	int fd;
@@ -112,7 +113,7 @@ static inline void peer_open_as(struct peer *p, bool wants_oob)
 
 static inline void peer_open(struct peer *p)
 {
-	peer_open_as(p, false);
+	peer_open_as(p, false, false);
 }
 
 static inline void peer_close(struct peer *p)

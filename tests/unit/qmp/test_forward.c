@@ -8,7 +8,7 @@ enum { WINDOW = 7 };
 
 static void open_with_oob(struct peer *p)
 {
-	peer_open_as(p, true);
+	peer_open_as(p, true, false);
 	peer_say(p, GREETING);
 	assert_string_equal(peer_heard(p), "{\"execute\":\"qmp_capabilities\",\"arguments\":"
 					   "{\"enable\":[\"oob\"]},\"id\":0}\r\n");
