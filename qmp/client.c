@@ -7,17 +7,8 @@
  * → READY. Calls made before READY wait in the outbox, so that nothing overtakes
  * the negotiation.
  *
- * QEMU reads its monitor byte by byte, and each byte costs it as many system calls as a
- * whole request costs us. So nothing is sent that need not be: no blank, no line end, no
- * id where answers come in order, and elsewhere a short one (qmp/ids). A call has its id
- * here in any case; the outbox knows which one is the oldest that was sent, so an answer
- * without an id is that one's, also where nobody waits for it any more. Every sixteenth
- * goes with its id nevertheless: if it is not that one's turn, an answer was lost, and
- * nothing that follows could be trusted to be whose it seems.
- *
- * Pending calls form a list in the order in which they were made. One timer stands at the
- * nearest deadline, and at none where no call has one, so an idle client never
- * wakes up.
+ * What was asked and waits for its answer is in qmp/calls. One timer stands at the nearest
+ * deadline, and at none where no call has one, so an idle client never wakes up.
  *
  * The peer goes by end of file, a broken line, a line beyond the bound, or
  * silence during the handshake: client_fail() completes every pending call with
@@ -30,12 +21,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
+#include "qmp/calls.h"
 #include "qmp/decode.h"
 #include "qmp/framer.h"
-#include "qmp/ids.h"
-#include "qmp/outbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,28 +33,14 @@
 
 enum {
 	LINE_BYTES_MAX = 8 * 1024 * 1024,
-	PENDING_MAX = QMP_IDS_MAX,
-	OUTPUT_BYTES_MAX = 16 * 1024 * 1024,
 	HANDSHAKE_MS = 60 * 1000,
 	/* Read per wake-up: a flood of events does not starve the loop. */
 	READ_BYTES = 64 * 1024,
-	STRAY_LOGGED_MAX = 10,
 	/* One less than QEMU's queue, so that what is out of band is seen at once. */
 	OOB_WINDOW = 7,
-	/* Of calls that are answered in order, how many there are for one that has an id. */
-	NAMED_EVERY = 16,
 };
 
 enum handshake { HANDSHAKE_GREETING, HANDSHAKE_NEGOTIATING, HANDSHAKE_READY, HANDSHAKE_GONE };
-
-struct pending {
-	struct pending *next;
-	json_int_t id;
-	uint64_t deadline_usec; /* 0: none */
-	unsigned owner; /* 0: nobody */
-	qmp_reply_fn reply;
-	void *arg;
-};
 
 struct qmp_client {
 	unsigned references;
@@ -78,16 +53,10 @@ struct qmp_client {
 	struct qmp_handlers handlers;
 	json_t *greeting; /* kept until the handshake is over */
 	struct qmp_framer *framer;
-	struct qmp_outbox outbox;
-	struct pending *pending, **pending_end;
-	size_t n_pending;
-	unsigned n_encoded;
-	struct qmp_ids ids;
+	struct qmp_calls calls;
 	bool oob;
-	bool released; /* something in the outbox may go now */
 	const char *text; /* of the message that is told */
 	size_t text_len;
-	unsigned stray_logged;
 };
 
 static void client_unref(struct qmp_client *c)
@@ -105,44 +74,9 @@ static void client_close(struct qmp_client *c)
 	c->io = sd_event_source_disable_unref(c->io);
 	c->timer = sd_event_source_disable_unref(c->timer);
 	close_fd(&c->fd);
-	qmp_outbox_clear(&c->outbox);
+	qmp_outbox_clear(&c->calls.outbox);
 	qmp_framer_free(steal_ptr(&c->framer));
 	json_decref(steal_ptr(&c->greeting));
-}
-
-static struct pending *pending_unlink(struct qmp_client *c, struct pending **link)
-{
-	struct pending *p = *link;
-
-	*link = p->next;
-	if (!p->next)
-		c->pending_end = link;
-	c->n_pending--;
-	return p;
-}
-
-/* One that is given up. If it was sent, its answer may still come: its id stays taken. */
-static struct pending *pending_give_up(struct qmp_client *c, struct pending **link)
-{
-	struct pending *p = pending_unlink(c, link);
-
-	if (qmp_outbox_withdraw(&c->outbox, p->id))
-		qmp_ids_release(&c->ids, p->id);
-	return p;
-}
-
-/* Completes one call that is out of the list; frees it. */
-static void complete(struct pending *p, json_t *result, const char *class, const struct error *err)
-{
-	if (p->reply)
-		p->reply(result, class, err, p->arg);
-	free(p);
-}
-
-static void fail_pending(struct qmp_client *c, const struct error *why)
-{
-	while (c->pending)
-		complete(pending_give_up(c, &c->pending), NULL, NULL, why);
 }
 
 static void client_fail(struct qmp_client *c, const struct error *why)
@@ -150,7 +84,7 @@ static void client_fail(struct qmp_client *c, const struct error *why)
 	if (c->handshake == HANDSHAKE_GONE)
 		return;
 	client_close(c);
-	fail_pending(c, why);
+	qmp_calls_fail(&c->calls, why);
 	if (!c->freed && c->handlers.closed)
 		c->handlers.closed(why, c->handlers.arg);
 }
@@ -158,11 +92,10 @@ static void client_fail(struct qmp_client *c, const struct error *why)
 /* Puts the timer at the nearest deadline. */
 static void arm_timer(struct qmp_client *c)
 {
-	uint64_t nearest = c->handshake < HANDSHAKE_READY ? c->handshake_deadline_usec : 0;
+	uint64_t nearest = qmp_calls_deadline(&c->calls);
 
-	for (const struct pending *p = c->pending; p; p = p->next)
-		if (p->deadline_usec && (!nearest || p->deadline_usec < nearest))
-			nearest = p->deadline_usec;
+	if (c->handshake < HANDSHAKE_READY && (!nearest || c->handshake_deadline_usec < nearest))
+		nearest = c->handshake_deadline_usec;
 	if (!c->timer)
 		return;
 	if (nearest)
@@ -174,15 +107,16 @@ static void arm_timer(struct qmp_client *c)
  * has to be heard of by `closed`, not by the caller. */
 static void write_soon(struct qmp_client *c)
 {
-	if (c->handshake == HANDSHAKE_READY && qmp_outbox_write(&c->outbox, c->fd, NULL) != 0)
+	if (c->handshake == HANDSHAKE_READY && qmp_outbox_write(&c->calls.outbox, c->fd, NULL) != 0)
 		(void)sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLOUT);
 }
 
+/* When all that came has been looked at: what an answer lets go. */
 static void write_released(struct qmp_client *c)
 {
-	if (c->released)
+	if (c->calls.released)
 		write_soon(c);
-	c->released = false;
+	c->calls.released = false;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -198,16 +132,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 		(void)error_set(&err, ETIMEDOUT, "the peer did not complete the QMP handshake");
 		client_fail(c, &err);
 	}
-	for (struct pending **link = &c->pending; !c->freed && *link;) {
-		if (!(*link)->deadline_usec || (*link)->deadline_usec > now) {
-			link = &(*link)->next;
-			continue;
-		}
-		(void)error_set(&err, ETIMEDOUT, "no answer in time");
-		complete(pending_give_up(c, link), NULL, NULL, &err);
-		/* The callback may have changed the list. */
-		link = &c->pending;
-	}
+	qmp_calls_expire(&c->calls, now);
 	arm_timer(c);
 	write_released(c);
 	client_unref(c);
@@ -217,59 +142,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 /* Writes what the socket takes, once the handshake is over. */
 static int client_write(struct qmp_client *c, struct error *err)
 {
-	int rc = c->handshake == HANDSHAKE_READY ? qmp_outbox_write(&c->outbox, c->fd, err) : 0;
+	int rc = c->handshake == HANDSHAKE_READY ? qmp_outbox_write(&c->calls.outbox, c->fd, err)
+						 : 0;
 
 	if (rc >= 0)
 		(void)sd_event_source_set_io_events(c->io, EPOLLIN | (rc > 0 ? EPOLLOUT : 0U));
 	return rc < 0 ? rc : 0;
-}
-
-static void complete_answered(struct pending *p, json_t *message)
-{
-	json_t *failure = json_object_get(message, "error");
-	struct error err = ERROR_INIT;
-	const char *class, *desc;
-
-	if (!failure) {
-		complete(p, json_object_get(message, "return"), NULL, NULL);
-		return;
-	}
-	class = json_string_value(json_object_get(failure, "class"));
-	desc = json_string_value(json_object_get(failure, "desc"));
-	class = class ? class : "GenericError";
-	(void)error_set(&err,
-			str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound")
-				? ENOENT
-				: EREMOTEIO,
-			"%s", desc ? desc : "no reason given");
-	complete(p, NULL, class, &err);
-}
-
-static int handle_return(struct qmp_client *c, json_t *message, json_t *id, struct error *err)
-{
-	struct pending **link = &c->pending;
-	json_int_t number = json_integer_value(id);
-	enum qmp_asked asked;
-
-	if (!id && c->handlers.answers_in_order)
-		number = qmp_outbox_oldest(&c->outbox);
-	asked = qmp_outbox_answered(&c->outbox, number);
-	if (asked == QMP_ASKED_LATER && c->handlers.answers_in_order)
-		return error_set(err, EPROTO, "the peer did not answer a call before this one");
-	if (asked != QMP_NOT_ASKED) {
-		qmp_ids_release(&c->ids, number);
-		/* What was held back for its sake may go, when all that came has been looked at. */
-		c->released = true;
-	}
-	while (*link && (asked == QMP_NOT_ASKED || (*link)->id != number))
-		link = &(*link)->next;
-	if (*link)
-		complete_answered(pending_unlink(c, link), message);
-	else if (c->stray_logged++ < STRAY_LOGGED_MAX)
-		log_warning("qmp: an answer that nobody waits for is passed over");
-	if (!c->freed)
-		arm_timer(c);
-	return 0;
 }
 
 static bool offers_oob(json_t *greeting)
@@ -295,7 +173,7 @@ static int handle_greeting(struct qmp_client *c, json_t *message, struct error *
 		return error_set(err, EPROTO, "the peer does not greet as a QMP server does");
 	c->handshake = HANDSHAKE_NEGOTIATING;
 	c->oob = c->handlers.wants_oob && offers_oob(greeting);
-	c->outbox.window = c->oob ? OOB_WINDOW : 0;
+	c->calls.outbox.window = c->oob ? OOB_WINDOW : 0;
 	negotiate = c->oob ? with_oob : plain;
 	/* The first bytes on a fresh socket: its buffer takes them whole. */
 	if (send(c->fd, negotiate, strlen(negotiate), MSG_NOSIGNAL | MSG_DONTWAIT) !=
@@ -326,6 +204,7 @@ static int handle_negotiation(struct qmp_client *c, json_t *message, struct erro
 static int handle_message(struct qmp_client *c, json_t *message, struct error *err)
 {
 	const char *event = json_string_value(json_object_get(message, "event"));
+	int rc;
 
 	if (event) {
 		if (c->handlers.event)
@@ -338,7 +217,10 @@ static int handle_message(struct qmp_client *c, json_t *message, struct error *e
 		return error_set(err, EPROTO, "a message that is neither answer nor event");
 	if (c->handshake == HANDSHAKE_NEGOTIATING)
 		return handle_negotiation(c, message, err);
-	return handle_return(c, message, json_object_get(message, "id"), err);
+	rc = qmp_calls_answer(&c->calls, message, err);
+	if (rc == 0 && !c->freed)
+		arm_timer(c);
+	return rc;
 }
 
 static int handle_line(struct qmp_client *c, const char *line, size_t len, struct error *err)
@@ -423,8 +305,7 @@ int qmp_client_new(sd_event *event, int fd, const struct qmp_handlers *handlers,
 		.handlers = *handlers,
 		.handshake_deadline_usec = clock_now_usec() + (uint64_t)HANDSHAKE_MS * 1000,
 	};
-	c->pending_end = &c->pending;
-	qmp_outbox_init(&c->outbox);
+	qmp_calls_init(&c->calls, handlers->answers_in_order);
 	rc = fd_set_nonblock(fd, err);
 	if (rc == 0 && qmp_framer_new(LINE_BYTES_MAX, &c->framer) < 0)
 		rc = error_oom(err);
@@ -452,87 +333,21 @@ void qmp_client_free(struct qmp_client *c)
 	c->freed = true;
 	client_close(c);
 	(void)error_set(&err, ECANCELED, "the connection was closed");
-	fail_pending(c, &err);
+	qmp_calls_fail(&c->calls, &err);
 	client_unref(c);
 }
 
-/* The request; the caller frees it. id 0: without. */
-static char *encode(const struct qmp_forward *what, json_int_t id)
+static int client_call(struct qmp_client *c, const struct qmp_forward *what, qmp_reply_fn reply,
+		       void *arg, struct error *err)
 {
-	cleanup_strbuf struct strbuf text = {0};
-	json_t *name = json_string(what->command);
-	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
+	int rc;
 
-	json_decref(name);
-	if (!quoted)
-		return NULL;
-	strbuf_addf(&text, "{\"%s\":%s", what->oob ? "exec-oob" : "execute", quoted);
-	free(quoted);
-	if (id)
-		strbuf_addf(&text, ",\"id\":%" JSON_INTEGER_FORMAT, id);
-	if (what->arguments)
-		strbuf_addf(&text, ",\"arguments\":%s", what->arguments);
-	strbuf_add(&text, "}", 1);
-	return strbuf_steal(&text);
-}
-
-static int fail_busy(struct error *err)
-{
-	return error_set(err, EBUSY, "%d calls wait for an answer already", PENDING_MAX);
-}
-
-static int check_call(const struct qmp_client *c, struct error *err)
-{
 	if (c->handshake == HANDSHAKE_GONE)
 		return error_set(err, ECONNRESET, "the connection is gone");
-	if (c->n_pending >= PENDING_MAX)
-		return fail_busy(err);
-	if (c->outbox.bytes > OUTPUT_BYTES_MAX)
-		return error_set(err, ENOBUFS, "the peer does not read");
-	return 0;
-}
-
-static int client_queue(struct qmp_client *c, const struct qmp_forward *what, json_int_t id,
-			struct error *err)
-{
-	bool named = what->oob || !c->handlers.answers_in_order || c->n_encoded % NAMED_EVERY == 0;
-	char *text = encode(what, named ? id : 0);
-
-	if (!text)
-		return error_oom(err);
-	c->n_encoded += !what->oob;
-	return qmp_outbox_add(&c->outbox, id, what->owner, what->oob, text, what->fds, what->n_fds,
-			      err);
-}
-
-static int client_call(struct qmp_client *c, const struct qmp_forward *what, uint64_t timeout_ms,
-		       qmp_reply_fn reply, void *arg, struct error *err)
-{
-	struct pending *p;
-	int rc = check_call(c, err);
-	json_int_t id;
-
+	rc = qmp_calls_add(&c->calls, what, reply, arg, err);
 	if (rc < 0)
 		return rc;
-	id = qmp_ids_take(&c->ids);
-	p = id ? calloc(1, sizeof(*p)) : NULL;
-	rc = p ? client_queue(c, what, id, err) : id ? error_oom(err) : fail_busy(err);
-	if (rc < 0) {
-		qmp_ids_release(&c->ids, id);
-		free(p);
-		return rc;
-	}
-	*p = (struct pending){
-		.id = id,
-		.deadline_usec = timeout_ms ? clock_now_usec() + timeout_ms * 1000 : 0,
-		.owner = what->owner,
-		.reply = reply,
-		.arg = arg,
-	};
-	*c->pending_end = p;
-	c->pending_end = &p->next;
-	c->n_pending++;
-	if (timeout_ms)
+	if (what->timeout_ms)
 		arm_timer(c);
 	write_soon(c);
 	return 0;
@@ -544,35 +359,28 @@ int qmp_client_call(struct qmp_client *c, const char *command, json_t *args, con
 {
 	cleanup_free char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
 	const struct qmp_forward what = {
-		.command = command, .arguments = text, .fds = fds, .n_fds = n_fds};
+		.command = command,
+		.arguments = text,
+		.timeout_ms = timeout_ms,
+		.fds = fds,
+		.n_fds = n_fds,
+	};
 	bool lost = args && !text;
 
 	json_decref(args);
-	return lost ? error_oom(err) : client_call(c, &what, timeout_ms, reply, arg, err);
+	return lost ? error_oom(err) : client_call(c, &what, reply, arg, err);
 }
 
 int qmp_client_forward(struct qmp_client *c, const struct qmp_forward *what, qmp_reply_fn reply,
 		       void *arg, struct error *err)
 {
-	return client_call(c, what, what->timeout_ms, reply, arg, err);
+	return client_call(c, what, reply, arg, err);
 }
 
 void qmp_client_withdraw(struct qmp_client *c, unsigned owner)
 {
-	struct error err = ERROR_INIT;
-
-	(void)error_set(&err, ECANCELED, "who asked has gone");
 	c->references++;
-	for (struct pending **link = &c->pending; !c->freed && *link;) {
-		if ((*link)->owner != owner || !qmp_outbox_withdraw(&c->outbox, (*link)->id)) {
-			link = &(*link)->next;
-			continue;
-		}
-		qmp_ids_release(&c->ids, (*link)->id);
-		complete(pending_unlink(c, link), NULL, NULL, &err);
-		/* The callback may have changed the list. */
-		link = &c->pending;
-	}
+	qmp_calls_withdraw(&c->calls, owner);
 	client_unref(c);
 }
 
@@ -589,5 +397,5 @@ const char *qmp_client_text(const struct qmp_client *c, size_t *ret_len)
 
 size_t qmp_client_pending(const struct qmp_client *c)
 {
-	return c->n_pending;
+	return c->calls.n;
 }
