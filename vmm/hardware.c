@@ -161,6 +161,14 @@ static int assign_places(const struct spec_vm *vm, struct vm_pins *pins, const s
 	return 0;
 }
 
+static bool has_pin_on(const struct vm_pins *pins, const struct bus *bus)
+{
+	for (size_t i = 0; i < pins->n_devices; i++)
+		if (str_after(pins->devices[i].key, bus->prefix))
+			return true;
+	return false;
+}
+
 void hardware_free(struct hardware *hw)
 {
 	free(hw->disks);
@@ -188,6 +196,8 @@ int hardware_assign(const struct spec_vm *vm, bool kvm, struct vm_pins *pins,
 		hardware_free(&hw);
 		return rc;
 	}
+	hw.sata = !pins->lean || has_pin_on(pins, &bus_sata);
+	hw.smbus = !pins->lean;
 	hw.machine = vm->machine ? vm->machine : pins->machine ? pins->machine : "q35";
 	hw.cpu = vm->cpu ? vm->cpu : pins->cpu ? pins->cpu : kvm ? "host" : "max";
 	/* `host` only exists under KVM; a guest moved to TCG gets what is like it. */

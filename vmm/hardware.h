@@ -5,6 +5,10 @@
  * place, and the place of a device that is no longer configured only when
  * nothing else is left.
  *
+ * q35 brings six SATA ports and an SMBus with eight memories on it. A machine that has
+ * nothing on the first and never had gets neither: less to attack, and a start is 4 ms
+ * shorter. One that started before hvup knew of this keeps both.
+ *
  * The root bus of the q35 machine:
  *   0x01 display   0x02 USB   0x03 virtio-serial   0x04 random numbers
  *   0x05 SCSI controller      0x06 to 0x1b NICs, virtio and NVMe disks
@@ -43,6 +47,7 @@ struct hardware_nic {
 struct hardware {
 	const char *machine; /* pinned, configured or "q35"; borrowed */
 	const char *cpu; /* borrowed */
+	bool sata, smbus; /* whether the chipset has them */
 	unsigned *disks; /* place of each disk on its bus, as many as the spec has */
 	unsigned *cdroms; /* SATA port of each */
 	struct hardware_nic *nics;

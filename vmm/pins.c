@@ -15,6 +15,11 @@
 
 enum { STATE_VERSION = 1, STATE_BYTES_MAX = 1024 * 1024, PLACE_MAX = 4096 };
 
+void vm_pins_init(struct vm_pins *ret_pins)
+{
+	*ret_pins = (struct vm_pins){.lean = true};
+}
+
 void vm_pins_free(struct vm_pins *pins)
 {
 	for (size_t i = 0; i < pins->n_devices; i++)
@@ -83,6 +88,7 @@ char *vm_pins_encode(const struct vm_pins *pins)
 	if ((pins->next_state &&
 	     json_object_set_new(root, "next-state", json_string(pins->next_state)) < 0) ||
 	    (pins->next_links_up && json_object_set_new(root, "next-links-up", json_true()) < 0) ||
+	    (pins->lean && json_object_set_new(root, "lean", json_true()) < 0) ||
 	    (pins->begun && json_object_set_new(root, "begun", json_true()) < 0))
 		return NULL;
 	return root ? json_dumps(root, JSON_INDENT(2)) : NULL;
@@ -115,14 +121,15 @@ static int decode_devices(json_t *devices, struct vm_pins *pins, struct error *e
 static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 {
 	const char *machine = NULL, *cpu = NULL, *last_error = NULL, *next_state = NULL;
-	int tpm_used = 0, crashed = 0, begun = 0, links_up = 0;
+	int tpm_used = 0, crashed = 0, begun = 0, links_up = 0, lean = 0;
 	json_int_t version;
 	json_t *devices;
 
-	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s?s s?b s?b s:o}", "version", &version,
+	if (json_unpack(root, "{s:I s?s s?s s?b s?b s?s s?s s?b s?b s?b s:o}", "version", &version,
 			"machine", &machine, "cpu", &cpu, "tpm-used", &tpm_used, "crashed",
 			&crashed, "last-error", &last_error, "next-state", &next_state, "begun",
-			&begun, "next-links-up", &links_up, "devices", &devices) < 0 ||
+			&begun, "next-links-up", &links_up, "lean", &lean, "devices",
+			&devices) < 0 ||
 	    !json_is_object(devices))
 		return error_set(err, EINVAL, "not as expected");
 	if (version != STATE_VERSION)
@@ -133,6 +140,7 @@ static int decode(json_t *root, struct vm_pins *pins, struct error *err)
 	pins->tpm_used = tpm_used;
 	pins->crashed = crashed;
 	pins->begun = begun;
+	pins->lean = lean;
 	pins->next_links_up = links_up;
 	if ((machine && !(pins->machine = strdup(machine))) ||
 	    (cpu && !(pins->cpu = strdup(cpu))) ||
@@ -168,7 +176,7 @@ int vm_pins_load(int state_dirfd, struct vm_pins *ret_pins, struct error *err)
 
 	rc = file_read_plain(state_dirfd, STATE_FILE, STATE_BYTES_MAX, &text, NULL, err);
 	if (rc == -ENOENT) {
-		*ret_pins = (struct vm_pins){0};
+		vm_pins_init(ret_pins);
 		return 0;
 	}
 	if (rc < 0)

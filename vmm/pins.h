@@ -25,6 +25,7 @@ struct vm_pin {
 struct vm_pins {
 	char *machine; /* "pc-q35-7.2"; NULL before the first start */
 	char *cpu; /* NULL before the first start */
+	bool lean; /* its chipset has no SMBus, and no SATA before the first device on it */
 	bool tpm_used;
 	char *last_error; /* why it ended; NULL: in order */
 	bool crashed; /* at its last end */
@@ -36,6 +37,8 @@ struct vm_pins {
 	size_t n_devices;
 };
 
+/* Those of a machine that never started. */
+void vm_pins_init(struct vm_pins *ret_pins);
 void vm_pins_free(struct vm_pins *pins); /* accepts a zeroed one; zeroes it */
 
 /* NULL where there is none. */
@@ -48,7 +51,7 @@ char *vm_pins_encode(const struct vm_pins *pins);
 /* -EINVAL for what is not such a text: it is never guessed at. */
 int vm_pins_decode(const char *text, struct vm_pins *ret_pins, struct error *err);
 
-/* state.json in the VM's state folder; a missing file gives zeroed pins. */
+/* state.json in the VM's state folder; a missing file gives those of a new one. */
 int vm_pins_load(int state_dirfd, struct vm_pins *ret_pins, struct error *err);
 int vm_pins_save(int state_dirfd, const struct vm_pins *pins, struct error *err);
 

@@ -107,8 +107,9 @@ static void add_machine(struct strv *argv, const struct qemu_inputs *in)
 	strv_add(argv, "-sandbox");
 	strv_add(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	strv_add(argv, "-machine");
-	strv_addf(argv, "%s,smm=%s,memory-backend=ram%s", in->hw->machine, in->smm ? "on" : "off",
-		  flash ? ",pflash0=code,pflash1=vars" : "");
+	strv_addf(argv, "%s,smm=%s,memory-backend=ram%s%s%s", in->hw->machine,
+		  in->smm ? "on" : "off", in->hw->sata ? "" : ",sata=off",
+		  in->hw->smbus ? "" : ",smbus=off", flash ? ",pflash0=code,pflash1=vars" : "");
 	if (in->smm) {
 		strv_add(argv, "-global");
 		strv_add(argv, "driver=cfi.pflash01,property=secure,value=on");

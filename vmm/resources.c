@@ -363,6 +363,7 @@ static int prepare(struct resources *r, struct error *err)
 		rc = inspect_accel(r->vm, r->host, &r->kvm, err);
 	if (rc < 0)
 		return rc;
+	vm_pins_init(&r->pins);
 	if (r->state_dirfd >= 0)
 		rc = restore_look(r, err);
 	if (rc == 0 && r->state_dirfd >= 0)

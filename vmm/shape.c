@@ -53,16 +53,17 @@ static json_t *describe_nics(const struct shape_facts *f)
 json_t *shape_describe(const struct shape_facts *f)
 {
 	const struct spec_vm *vm = f->vm;
+	const char *lean = f->hw->sata ? "without SMBus" : "without SATA and SMBus";
 
 	return json_pack(
-		"{s:s s:s s:s s:s s:i s:I s:s s:b s:b s:b s:s s:b s:b s:b s:I s:o s:o s:o}", "uuid",
-		vm->uuid, "machine", f->hw->machine, "accel", f->kvm ? "kvm" : "tcg", "cpu",
-		f->hw->cpu, "cpus", (int)vm->cpus, "memory", (json_int_t)vm->memory_bytes,
-		"firmware", spec_firmware_name(vm->firmware), "smm", f->smm, "tpm", vm->tpm,
-		"hyperv", f->kvm && vm->hyperv, "display", spec_display_name(vm->display), "tablet",
-		vm->tablet, "agent", vm->agent, "spice", vm->spice, "vsock",
-		f->vsock ? (json_int_t)vm->vsock_cid : 0, "disks", describe_disks(f), "cdroms",
-		describe_cdroms(f), "nics", describe_nics(f));
+		"{s:s s:s s:s* s:s s:s s:i s:I s:s s:b s:b s:b s:s s:b s:b s:b s:I s:o s:o s:o}",
+		"uuid", vm->uuid, "machine", f->hw->machine, "chipset", f->hw->smbus ? NULL : lean,
+		"accel", f->kvm ? "kvm" : "tcg", "cpu", f->hw->cpu, "cpus", (int)vm->cpus, "memory",
+		(json_int_t)vm->memory_bytes, "firmware", spec_firmware_name(vm->firmware), "smm",
+		f->smm, "tpm", vm->tpm, "hyperv", f->kvm && vm->hyperv, "display",
+		spec_display_name(vm->display), "tablet", vm->tablet, "agent", vm->agent, "spice",
+		vm->spice, "vsock", f->vsock ? (json_int_t)vm->vsock_cid : 0, "disks",
+		describe_disks(f), "cdroms", describe_cdroms(f), "nics", describe_nics(f));
 }
 
 /* For people: a number of bytes as such, lists by how many they are. */

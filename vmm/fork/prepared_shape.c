@@ -53,6 +53,8 @@ int prepared_pin(const struct prepared *p, const struct spec_vm *vm, struct vm_p
 
 	if (!machine || !cpu || json_integer_value(json_object_get(p->state, "version")) != VERSION)
 		return not_as_expected(p, err);
+	if (!pins->machine)
+		pins->lean = json_get_string(shape, "chipset") != NULL;
 	if (!pins->machine && !(pins->machine = strdup(machine)))
 		return error_oom(err);
 	if (!pins->cpu && !(pins->cpu = strdup(cpu)))

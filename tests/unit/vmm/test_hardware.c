@@ -368,6 +368,30 @@ static void test_machine_and_cpu(void **state)
 	}
 }
 
+/* SATA comes with the first device on it and stays; neither leaves a guest that had it. */
+static void test_lean_chipset(void **state)
+{
+	struct spec_cdrom cdrom = {.path = (char *)"/iso"};
+	struct fixture f = {.vm = {.cdroms = &cdrom}};
+
+	(void)state;
+	vm_pins_init(&f.pins);
+	for (int i = 0; i < 3; i++) {
+		f.vm.n_cdroms = i == 1;
+		assert_int_equal(hardware_assign(&f.vm, false, &f.pins, &f.hw, NULL), 0);
+		assert_int_equal(f.hw.sata, i >= 1);
+		assert_false(f.hw.smbus);
+		hardware_free(&f.hw);
+	}
+	vm_pins_free(&f.pins);
+	/* The pins of a machine that began when all had both. */
+	assert_int_equal(vm_pins_decode("{\"version\": 1, \"devices\": {}}", &f.pins, NULL), 0);
+	assert_int_equal(hardware_assign(&f.vm, false, &f.pins, &f.hw, NULL), 0);
+	assert_true(f.hw.sata && f.hw.smbus);
+	hardware_free(&f.hw);
+	vm_pins_free(&f.pins);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_cds_share_sata),
 		cmocka_unit_test(test_pin_outside_of_its_bus),
 		cmocka_unit_test(test_machine_and_cpu),
+		cmocka_unit_test(test_lean_chipset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static void expect_same(const struct vm_pins *a, const struct vm_pins *b)
 	}
 	assert_int_equal(a->tpm_used, b->tpm_used);
 	assert_int_equal(a->crashed, b->crashed);
+	assert_int_equal(a->lean, b->lean);
 	assert_int_equal(a->n_devices, b->n_devices);
 	for (size_t i = 0; i < a->n_devices; i++) {
 		const struct vm_pin *pin = &a->devices[i];
@@ -59,6 +60,7 @@ static void fill(struct vm_pins *pins)
 		.cpu = strdup("host"),
 		.tpm_used = true,
 		.crashed = true,
+		.lean = true,
 		.last_error = strdup("QEMU was killed by SIGKILL: \"\xc3\xbc\", line 1\nline 2"),
 	};
 	add(pins, "pci/nic/lab-net/0", 6, "\x52\x54\x00\xff\x0a\x00");
@@ -120,6 +122,7 @@ static void test_load_and_save(void **state)
 	assert_int_equal(vm_pins_load(dirfd, &back, NULL), 0);
 	assert_int_equal(back.n_devices, 0);
 	assert_null(back.machine);
+	assert_true(back.lean);
 	fill(&pins);
 	assert_int_equal(vm_pins_save(dirfd, &pins, NULL), 0);
 	assert_int_equal(vm_pins_load(dirfd, &back, NULL), 0);

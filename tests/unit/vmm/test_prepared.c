@@ -109,6 +109,7 @@ static void test_pin(void **state)
 	p.state = prepared_describe(&a.facts, "7.2.22", "note", NULL);
 	assert_int_equal(prepared_pin(&p, &a.vm, &pins, &err), 0);
 	assert_string_equal(pins.machine, "pc-q35-7.2");
+	assert_true(pins.lean);
 	assert_int_equal(hardware_assign(&a.vm, false, &pins, &hw, &err), 0);
 	assert_int_equal(hw.nics[0].slot, 9);
 	assert_int_equal(prepared_macs(&p, &a.vm, &macs, &err), 0);

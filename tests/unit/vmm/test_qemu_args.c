@@ -62,6 +62,7 @@ static void machine_init(struct machine *m, const char *name)
 				.vsock = -1,
 			},
 	};
+	vm_pins_init(&m->pins);
 	for (size_t i = 0; i < ARRAY_SIZE(m->nics); i++)
 		m->nics[i] = (struct spec_nic){
 			.network = i ? &outside : &lab_net,
