@@ -259,10 +259,26 @@ static void on_changed(json_t *result, const char *class, const struct error *er
 	cancel(s);
 }
 
+/* One action is shorter without a transaction around it, and the guest stands while QEMU reads. */
+static bool change_one(struct supervisor *s)
+{
+	static const char *const commands[] = {"blockdev-snapshot",
+					       "blockdev-snapshot-internal-sync"};
+	json_t *action = json_array_get(s->copy_actions, 0);
+	const char *type = json_get_string(action, "type") ?: "";
+
+	for (size_t i = 0; json_array_size(s->copy_actions) == 1 && i < ARRAY_SIZE(commands); i++)
+		if (str_eq(type, commands[i])) {
+			ask(s, type, json_incref(json_object_get(action, "data")), on_changed);
+			return true;
+		}
+	return false;
+}
+
 /* Both go out at once. Where the first fails, what is copied is no good, and is thrown away. */
 static void change_over(struct supervisor *s)
 {
-	if (s->copy_actions)
+	if (s->copy_actions && !change_one(s))
 		ask(s, "transaction", json_pack("{s:O}", "actions", s->copy_actions), on_changed);
 	ask(s, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"), NULL);
 }
