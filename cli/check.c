@@ -2,7 +2,13 @@
 #include "cli/common.h"
 
 #include "base/interrupt.h"
+#include "base/str.h"
+#include "vmm/fork/prepared.h"
+#include "vmm/host.h"
+#include "vmm/layers/layers.h"
 #include "vmm/snapshot/snapshot.h"
+
+#include <errno.h>
 
 enum { OPT_IMAGES, OPT_REPAIR };
 
@@ -29,6 +35,52 @@ static void on_fault(enum snapshot_fault fault, const char *text, bool repaired,
 	f->n_left += !repaired && fault != SNAPSHOT_FAULT_FOREIGN;
 }
 
+/* Layers that are there for nobody are no fault: they go when somebody wants it, for that copies.
+ */
+static void check_layer(struct cli *cli, const struct spec_vm *vm, const char *tag, bool repair)
+{
+	struct prepared_unfinished states = {0};
+	struct error why = ERROR_INIT, err = ERROR_INIT;
+	struct host host = {0};
+	int rc = repair ? prepared_sweep(&cli->paths, false, &states, &why) : -ECANCELED;
+
+	/* Its layers are not written down yet. */
+	if (rc == 0 && states.n_under_way)
+		rc = error_set(&why, EBUSY, "a state is being made");
+	if (rc == 0) {
+		host_probe(&host);
+		rc = layers_commit(&(struct layers_request){.paths = &cli->paths,
+							    .host = &host,
+							    .lab = cli->lab,
+							    .vm = vm,
+							    .tag = tag},
+				   &why);
+		host_free(&host);
+	}
+	if (rc == 0)
+		(void)error_set(&err, 1,
+				"vm '%s': its disks had a layer '%s' of a fork or a state that is "
+				"gone (folded in)",
+				vm->name, tag);
+	else
+		(void)error_set(&err, 1,
+				"vm '%s': its disks have a layer '%s' of a fork or a state that is "
+				"gone; %s%shv snap commit %s %s folds it in",
+				vm->name, tag, repair ? why.text : "", repair ? "; " : "", vm->name,
+				tag);
+	cli_tell(&err);
+}
+
+static int check_layers(struct cli *cli, const struct spec_vm *vm, bool repair)
+{
+	cleanup_strv struct strv tags = {0};
+	int rc = layers_find_unused(&cli->paths, cli->lab, vm, &tags, &cli->err);
+
+	for (size_t i = 0; rc == 0 && i < tags.n; i++)
+		check_layer(cli, vm, tags.v[i], repair);
+	return rc;
+}
+
 static int check_images(struct cli *cli, const struct spec_vm *vm, bool repair)
 {
 	struct finding f = {.vm = vm->name};
@@ -37,6 +89,8 @@ static int check_images(struct cli *cli, const struct spec_vm *vm, bool repair)
 
 	interrupt_hold(&before);
 	rc = snapshot_check(&cli->paths, vm, repair, on_fault, &f, &cli->err);
+	if (rc == 0)
+		rc = check_layers(cli, vm, repair);
 	interrupt_release(&before);
 	if (rc < 0) {
 		(void)error_wrap(&cli->err, rc, "vm '%s'", vm->name);
@@ -47,6 +101,23 @@ static int check_images(struct cli *cli, const struct spec_vm *vm, bool repair)
 		cli->exit_code = CLI_FAILED;
 	else
 		(void)printf("%s: images and snapshots are whole\n", vm->name);
+	return 0;
+}
+
+static int check_states(struct cli *cli, bool repair)
+{
+	struct prepared_unfinished found;
+	int rc = prepared_sweep(&cli->paths, repair, &found, &cli->err);
+	struct error err = ERROR_INIT;
+
+	if (rc < 0 || !found.n_left)
+		return rc;
+	(void)error_set(&err, 1, "%zu state%s of a fork or of hv state save %s never complete%s",
+			found.n_left, found.n_left == 1 ? "" : "s",
+			found.n_left == 1 ? "was" : "were", repair ? " (cleared away)" : "");
+	cli_tell(&err);
+	if (!repair)
+		cli->exit_code = CLI_FAILED;
 	return 0;
 }
 
@@ -63,7 +134,7 @@ static int check_all_images(struct cli *cli, bool repair)
 	}
 	for (size_t i = 0; !cli->n_names && i < cli->lab->n_vms; i++)
 		(void)check_images(cli, &cli->lab->vms[i], repair);
-	return 0;
+	return cli->n_names ? 0 : check_states(cli, repair);
 }
 
 static int run(struct cli *cli)
@@ -88,7 +159,8 @@ const struct verb verb_check = {
 	.text = "With --images it looks at what the machines keep: snapshots that were never complete "
 		"or lack a\npart, and images that are damaged. --repair clears away what a crash left. "
 		"Snapshots that\nsomebody else made in an image are told and left alone, and images "
-		"that clones lie on are only\nlooked at.",
+		"that clones lie on are only\nlooked at. A layer that was made for a fork or a state and "
+		"that nobody else lies on any more is\ntold, and folded in by --repair.",
 	.options = options,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,

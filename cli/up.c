@@ -14,6 +14,7 @@
 #include "cli/spares.h"
 #include "cli/wait.h"
 #include "vmm/layers/layers.h"
+#include "vmm/pins.h"
 #include "vmm/snapshot/suspend.h"
 
 #include <errno.h>
@@ -29,17 +30,41 @@ static const struct cli_option options[] = {
 	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long to wait for it (300)", false},
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "print the steps and take none", false},
 	[OPT_DISCARD_STATE] = {"discard-state", 0, NULL,
-			       "forget what was suspended to disk; the guest boots", false},
+			       "forget what was suspended to disk, or what a fork was to "
+			       "begin with; the guest boots",
+			       false},
 	{0},
 };
+
+/* What hv fork said that it is to begin with. */
+static void discard_fork(const struct paths *paths, const char *vm)
+{
+	struct vm_pins pins = {0};
+	cleanup_close int dirfd = -1;
+
+	if (paths_open_state(paths, PATHS_VM, vm, 0, &dirfd, NULL) < 0 ||
+	    vm_pins_load(dirfd, &pins, NULL) < 0)
+		return;
+	if (pins.next_state) {
+		free(steal_ptr(&pins.next_state));
+		pins.next_links_up = false;
+		(void)vm_pins_save(dirfd, &pins, NULL);
+	}
+	vm_pins_free(&pins);
+}
 
 /* Of those that are not up; what runs has no such state. */
 static void discard_states(struct up *u)
 {
-	for (size_t i = 0; u->cli->values[OPT_DISCARD_STATE] && i < u->n_vms; i++)
-		if (up_needs_making(&u->machines[i]) && !u->machines[i].orphan &&
-		    suspend_discard(&u->cli->paths, u->vms[i]->name))
+	const struct paths *paths = &u->cli->paths;
+
+	for (size_t i = 0; u->cli->values[OPT_DISCARD_STATE] && i < u->n_vms; i++) {
+		if (!up_needs_making(&u->machines[i]) || u->machines[i].orphan)
+			continue;
+		if (suspend_discard(paths, u->vms[i]->name))
 			u->machines[i].saved = false;
+		discard_fork(paths, u->vms[i]->name);
+	}
 }
 
 static void tell_success(const struct up *u)

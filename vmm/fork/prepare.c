@@ -51,10 +51,13 @@ struct making {
 
 static int make_folder(struct making *m, struct error *err)
 {
+	struct prepared_unfinished found;
 	int rc = prepared_open_store(m->o->paths, true, &m->store, err);
 
 	if (rc < 0)
 		return rc;
+	/* Each is as large as a guest's memory. */
+	(void)prepared_sweep(m->o->paths, true, &found, NULL);
 	(void)str_format(m->folder, sizeof(m->folder), ".%d", (int)getpid());
 	/* Of a process long gone that had our number. */
 	(void)file_remove_tree(m->store, m->folder, NULL);

@@ -100,6 +100,11 @@ static int not_there(int store, const char *name, struct error *err)
 	cleanup_strbuf struct strbuf those = {0};
 	cleanup_strv struct strv names = {0};
 
+	if (*name == '.')
+		return error_set(err, ENOENT,
+				 "the fork that it was to begin with was cut off, and its state is "
+				 "gone (hv fork begins it once more, hv up --discard-state boots "
+				 "it)");
 	if (store >= 0)
 		(void)read_names(store, &names, NULL);
 	for (size_t i = 0; i < names.n; i++)
@@ -155,6 +160,17 @@ int prepared_open(const struct paths *paths, const char *name, struct prepared *
 	return 0;
 }
 
+int prepared_check_there(const struct paths *paths, const char *name, struct error *err)
+{
+	cleanup_close int store = -1;
+	int rc = prepared_open_store(paths, false, &store, err);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	return rc < 0 || strchr(name, '/') || !is_whole(store, name) ? not_there(store, name, err)
+								     : 0;
+}
+
 void prepared_close(struct prepared *p)
 {
 	free(p->name);
@@ -194,12 +210,36 @@ static int add_to_list(const struct paths *paths, int store, const char *name, j
 }
 
 /* Whoever makes a state, or forks from one of its own, holds its lock. */
-static void remove_half_made(int store, const char *name)
+static bool is_half_made(int store, const char *name)
 {
 	cleanup_close int dirfd = open_folder(store, name);
 
-	if (dirfd >= 0 && !file_is_locked(dirfd, PREPARED_LOCK))
-		(void)file_remove_tree(store, name, NULL);
+	return name[0] == '.' && dirfd >= 0 && !file_is_locked(dirfd, PREPARED_LOCK);
+}
+
+int prepared_sweep(const struct paths *paths, bool remove, struct prepared_unfinished *ret_found,
+		   struct error *err)
+{
+	struct prepared_unfinished found = {0};
+	cleanup_strv struct strv names = {0};
+	cleanup_close int store = -1;
+	int rc = prepared_open_store(paths, false, &store, err);
+
+	if (rc == 0)
+		rc = read_names(store, &names, err);
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		if (is_half_made(store, names.v[i])) {
+			found.n_left++;
+			if (remove)
+				rc = file_remove_tree(store, names.v[i], err);
+		} else if (names.v[i][0] == '.') {
+			found.n_under_way++;
+		}
+	}
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ret_found = found;
+	return 0;
 }
 
 int prepared_list(const struct paths *paths, json_t **ret_list, struct error *err)
@@ -215,9 +255,9 @@ int prepared_list(const struct paths *paths, json_t **ret_list, struct error *er
 	if (rc == 0)
 		rc = read_names(store, &names, err);
 	for (size_t i = 0; rc == 0 && i < names.n; i++) {
-		if (names.v[i][0] == '.')
-			remove_half_made(store, names.v[i]);
-		else if (is_whole(store, names.v[i]))
+		if (is_half_made(store, names.v[i]))
+			(void)file_remove_tree(store, names.v[i], NULL);
+		else if (names.v[i][0] != '.' && is_whole(store, names.v[i]))
 			rc = add_to_list(paths, store, names.v[i], list, err);
 	}
 	if (rc < 0 && rc != -ENOENT)

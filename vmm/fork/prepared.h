@@ -63,11 +63,21 @@ uint64_t prepared_inode(const struct paths *paths, const char *name);
 /* -ENOENT names those that there are. */
 int prepared_open(const struct paths *paths, const char *name, struct prepared *ret_prepared,
 		  struct error *err);
+/* The same look alone. */
+int prepared_check_there(const struct paths *paths, const char *name, struct error *err);
 void prepared_close(struct prepared *p); /* accepts PREPARED_INIT */
 
 /* The states by name, each as its state.json with "name" and "bytes" (of memory and device on the
  * disk). What was left half made is removed on the way. A new reference. */
 int prepared_list(const struct paths *paths, json_t **ret_list, struct error *err);
+
+/* What hangs in the air: states that a crash left half made, which go with remove, and those that
+ * somebody makes just now, or forks from. 0 or -errno. */
+struct prepared_unfinished {
+	size_t n_left, n_under_way;
+};
+int prepared_sweep(const struct paths *paths, bool remove, struct prepared_unfinished *ret_found,
+		   struct error *err);
 
 /* -ENOENT as with prepared_open(). Machines that run from it go on. */
 int prepared_remove(const struct paths *paths, const char *name, struct error *err);

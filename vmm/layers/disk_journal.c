@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "disk/chain.h"
+#include "disk/empty.h"
 #include "disk/record.h"
 #include "vmm/json.h"
 
@@ -177,6 +179,37 @@ int disk_journal_lock(int state_dirfd, int *ret_fd, struct error *err)
 	return file_lock_wait(state_dirfd, NAME_DISK_LOCK, ret_fd, err);
 }
 
+/* Whether path is an image that was made and that nobody wrote to. */
+static bool is_untouched(const char *path)
+{
+	struct disk_chain chain;
+	bool untouched = false;
+	int rc = disk_chain_open(path, DISK_FORMAT_QCOW2, true, &chain, NULL, NULL);
+
+	if (rc < 0)
+		return false;
+	rc = disk_is_untouched(chain.v[0].fd, &untouched, NULL);
+	disk_chain_close(&chain);
+	return rc == 0 && untouched;
+}
+
+/* Where QEMU was about to make the change and has gone: what would get a name holds nothing, so
+ * that all is the same without it. */
+static bool is_for_nothing(const struct disk_journal *j)
+{
+	json_t *step;
+	size_t i;
+
+	json_array_foreach (j->steps, i, step) {
+		const char *path = json_get_string(step, "path");
+
+		if (str_eq(json_get_string(step, "do") ?: "", "rename") &&
+		    (!path || !is_untouched(path)))
+			return false;
+	}
+	return json_array_size(j->undo) > 0;
+}
+
 int disk_journal_settle_locked(int state_dirfd, struct error *err)
 {
 	struct disk_journal *j;
@@ -185,7 +218,7 @@ int disk_journal_settle_locked(int state_dirfd, struct error *err)
 
 	if (rc < 0 || !j)
 		return rc;
-	counts = !j->nodes || j->counts_stopped;
+	counts = !j->nodes || (j->counts_stopped && !is_for_nothing(j));
 	disk_journal_free(j);
 	free(j);
 	log_info("a change of its images that was cut off is %s", counts ? "finished" : "undone");

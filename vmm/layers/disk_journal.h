@@ -36,7 +36,8 @@ struct disk_journal {
 	/* The active node that each disk of a running QEMU has where it counts: an object by the
 	 * device's number, "0". Owned. NULL: it counts in any case. */
 	json_t *nodes;
-	bool counts_stopped; /* with nodes: whether it counts where QEMU has gone */
+	/* With nodes: whether it counts where QEMU has gone; but what nobody wrote to is undone. */
+	bool counts_stopped;
 };
 
 void disk_journal_free(struct disk_journal *j);

@@ -27,6 +27,13 @@ char *layers_name(const char *path, const char *tag)
 	return str_printf("%.*s@%s%s", (int)stem, path, tag, path + stem);
 }
 
+char *layers_overlay_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return str_printf("%.*s/.%s.overlay", (int)(slash - path), path, slash + 1);
+}
+
 /* Whether a disk that can be written to has an image of that tag; -errno. */
 static int has_tag(const struct spec_vm *vm, const char *tag)
 {
@@ -224,7 +231,7 @@ json_t *layers_describe(const struct spec_vm *vm)
 	return list;
 }
 
-static int is_needed(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+int layers_is_needed(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
 		     const char *layer, bool *ret_needed, struct error *err)
 {
 	cleanup_free char *own = str_printf("vm '%s'", vm->name);
@@ -258,7 +265,7 @@ int layers_find_own(const struct paths *paths, const struct lab *lab, const stru
 		for (size_t k = 1; rc == 0 && k < chain.n; k++) {
 			if (!layers_is_own(chain.v[k].path, disk->path))
 				break;
-			rc = is_needed(paths, lab, vm, chain.v[k].path, &needed, err);
+			rc = layers_is_needed(paths, lab, vm, chain.v[k].path, &needed, err);
 			/* What lies below that one is needed as well. */
 			if (rc < 0 || needed)
 				break;

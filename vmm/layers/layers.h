@@ -8,10 +8,11 @@
  * from tearing them apart, whoever dies:
  *
  *   save    The base gets its second name and the overlay is made under a name of its own, with a
- *           journal that takes both away. Then the journal says: where QEMU writes to the overlays,
- *           or is gone, they get the disks' names; else both go. An overlay that nobody wrote to
- *           changes nothing, so where nobody can be asked any more either would be right. Then QEMU
- *           changes over, all disks in one transaction.
+ *           journal that takes both away. Then the journal says: where QEMU writes to the overlays
+ *           they get the disks' names; else both go. Where it is gone, and cannot be asked any
+ *           more, either would be right for an overlay that nobody wrote to, and it goes, for
+ *           whoever wanted it has got nothing. Then QEMU changes over, all disks in one
+ *           transaction.
  *   commit  While QEMU copies, the overlay stays what counts. Then the guest stands for a moment,
  * and overlay and base hold the same; only now QEMU changes over, and the base gets the disk's
  *           name, by a journal. Then the guest goes on. A child of the verb sees to that, where the
@@ -107,7 +108,16 @@ json_t *layers_describe(const struct spec_vm *vm);
 int layers_find_own(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
 		    struct strv *ret_paths, struct error *err);
 
+/* Tags of the machine's layers on top that were made for a fork or a state which is gone, so that
+ * layers_commit() may fold them in: nobody else lies on them. One for each disk, once each; of
+ * several that lie on each other the lowest. By what was recorded alone. */
+int layers_find_unused(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+		       struct strv *ret_tags, struct error *err);
+
 /* A pure part, for tests: "/f/dc01.qcow2" with tag "x" is "/f/dc01@x.qcow2". NULL: no memory. */
 char *layers_name(const char *path, const char *tag);
+
+/* "/f/.dc01.qcow2.overlay": the name of a new layer until it gets the disk's. NULL: no memory. */
+char *layers_overlay_name(const char *path);
 
 #endif

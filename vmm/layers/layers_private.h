@@ -25,6 +25,10 @@ char *layers_tag(const char *layer, const char *path);
 /* Those below a disk's image, as they were recorded: the next one below first. */
 void layers_follow(const char *disk, struct strv *layers);
 
+/* Whether anybody but the machine itself needs an image below its disks. */
+int layers_is_needed(const struct paths *paths, const struct lab *lab, const struct spec_vm *vm,
+		     const char *layer, bool *ret_needed, struct error *err);
+
 /*
  * What is inside a layer goes with it: -ENOTEMPTY names the internal snapshots that would be lost
  * where all above base are folded into it, or where a disk is to stand alone, whose own snapshots

@@ -44,13 +44,6 @@ struct layers_saving {
 	struct disk_journal journal;
 };
 
-static char *overlay_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return str_printf("%.*s/.%s.overlay", (int)(slash - path), path, slash + 1);
-}
-
 static int check_disk(struct layers_saving *s, struct saved *d, struct error *err)
 {
 	const char *path = d->disk->path;
@@ -64,7 +57,7 @@ static int check_disk(struct layers_saving *s, struct saved *d, struct error *er
 			"it is raw, and an overlay is not (qemu-img convert -O qcow2 makes "
 			"it one that can have layers)");
 	d->base = layers_name(path, s->request->tag);
-	d->overlay = overlay_name(path);
+	d->overlay = layers_overlay_name(path);
 	d->unfinished = d->overlay ? str_printf("%.*s/.%s.new",
 						(int)(strrchr(d->overlay, '/') - d->overlay),
 						d->overlay, strrchr(d->overlay, '/') + 1)

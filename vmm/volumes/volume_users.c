@@ -7,6 +7,7 @@
 #include "disk/record.h"
 #include "vmm/fork/prepared.h"
 #include "vmm/json.h"
+#include "vmm/layers/layers.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -99,6 +100,15 @@ static void name_image(const struct lab *lab, const char *image, struct strv *re
 	}
 }
 
+/* A second name of path, and a layer for it that did not get its name yet (vmm/layers/layers.h),
+ * are no others. */
+static bool is_itself(const char *image, const char *path)
+{
+	cleanup_free char *layer = layers_overlay_name(path);
+
+	return volume_is_same(image, path) || (layer && str_eq(image, layer));
+}
+
 /* Images in a folder, by their records. */
 static int find_in(const struct lab *lab, const char *folder, const char *path,
 		   struct strv *ret_clones, struct error *err)
@@ -119,7 +129,7 @@ static int find_in(const struct lab *lab, const char *folder, const char *path,
 		if (!image)
 			return error_oom(err);
 		/* A record may outlive its image. */
-		if (access(image, F_OK) < 0)
+		if (access(image, F_OK) < 0 || is_itself(image, path))
 			continue;
 		rc = lies_on(image, path, &yes, err);
 		if (rc < 0)
@@ -195,7 +205,9 @@ int volume_clones_find(const struct paths *paths, const struct lab *lab, const c
 		if (!name)
 			return error_oom(err);
 		for (size_t j = 0; rc == 0 && !yes && j < vm->n_disks; j++)
-			rc = lies_on(vm->disks[j].path, path, &yes, err);
+			rc = is_itself(vm->disks[j].path, path)
+				     ? 0
+				     : lies_on(vm->disks[j].path, path, &yes, err);
 		if (yes && !is_named(ret_clones, name))
 			strv_add(ret_clones, name);
 	}
