@@ -93,7 +93,10 @@ static void add_volumes(struct plan *plan, bool *failed, const struct spec_vm *v
 
 		str_format_size(size, sizeof(size), disk->size_bytes);
 		str_format_size(before, sizeof(before), found->disks[i].size_bytes);
-		if (!found->disks[i].exists && disk->image)
+		if (!found->disks[i].exists && found->state && !disk->read_only)
+			add(plan, failed, PLAN_VOLUME_CREATE, (unsigned)i, "vm", vm->name,
+			    "volume %s, an overlay on what %s has", disk->name, found->state);
+		else if (!found->disks[i].exists && disk->image)
 			add(plan, failed, PLAN_VOLUME_CREATE, (unsigned)i, "vm", vm->name,
 			    "volume %s, %s%s%s of image %s", disk->name,
 			    disk->size_bytes ? size : "", disk->size_bytes ? ", " : "",
@@ -175,7 +178,11 @@ int plan_add_vm(struct plan *plan, const struct spec_vm *vm, const struct plan_f
 	    vm->cpus == 1 ? "" : "s", memory);
 	if (vm->tpm)
 		add(plan, &failed, PLAN_TPM_START, 0, "vm", vm->name, "swtpm");
-	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest run");
+	add(plan, &failed, PLAN_GUEST_RUN, 0, "vm", vm->name, "let the guest %s%s",
+	    found->saved   ? "go on from where it was suspended"
+	    : found->state ? "go on from "
+			   : "run",
+	    found->state && !found->saved ? found->state : "");
 	return failed ? error_oom(err) : 0;
 }
 

@@ -57,6 +57,8 @@ struct plan_found_vm {
 	bool nvram_exists;
 	bool tpm_exists;
 	const struct plan_found_disk *disks; /* as many as spec->n_disks */
+	bool saved; /* suspended to disk */
+	const char *state; /* a prepared one that it begins with; NULL: none */
 };
 
 /* Appends the steps for something that is not up. 0 or -errno. */

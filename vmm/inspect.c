@@ -11,7 +11,9 @@
 #include "vmm/host.h"
 #include "vmm/json.h"
 #include "vmm/names.h"
+#include "vmm/pins.h"
 #include "vmm/rundir.h"
+#include "vmm/snapshot/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +124,16 @@ static int check_image(const struct spec_disk *disk, const struct disk_info *inf
 	return 0;
 }
 
+/* One that is missing, and that no start can make. */
+static int check_described(const struct spec_disk *disk, struct error *err)
+{
+	if (disk->size_bytes || disk->image)
+		return 0;
+	return error_set(err, ENOENT,
+			 "disk '%s': '%s' does not exist (give it a size: to have it created)",
+			 disk->name, disk->path);
+}
+
 static int check_missing_image(const struct spec_disk *disk, const struct host *host,
 			       struct error *err)
 {
@@ -132,11 +144,8 @@ static int check_missing_image(const struct spec_disk *disk, const struct host *
 	if (!copy)
 		return error_oom(err);
 	folder = dirname(copy);
-	if (!disk->size_bytes && !disk->image)
-		return error_set(
-			err, ENOENT,
-			"disk '%s': '%s' does not exist (give it a size: to have it created)",
-			disk->name, disk->path);
+	if (check_described(disk, err) < 0)
+		return -ENOENT;
 	if (disk->format == SPEC_FORMAT_QCOW2 && !host->qemu_img)
 		return error_set(err, ENOENT,
 				 "disk '%s' has to be created, but qemu-img is not installed (apt "
@@ -270,34 +279,70 @@ int inspect_network(const struct spec_network *net, const struct host *host, str
 	return 0;
 }
 
+/* Found of a machine that ran before. pins has the name of the state, and is the caller's. */
+static int find_kept(int dirfd, const struct spec_vm *vm, struct vm_pins *pins,
+		     struct plan_found_vm *found, struct error *err)
+{
+	int rc;
+
+	found->nvram_exists = faccessat(dirfd, NAME_NVRAM, F_OK, 0) == 0;
+	found->tpm_exists = tpm_state_exists(dirfd);
+	rc = restore_check_saved(dirfd, vm->name, &found->saved, err);
+	return rc < 0 ? rc : vm_pins_load(dirfd, pins, err);
+}
+
+static int find_disks(const struct spec_vm *vm, bool from_state, struct plan_found_disk *disks,
+		      struct error *err)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		const struct spec_disk *disk = &vm->disks[i];
+		struct disk_info info;
+		int rc = disk_chain_examine(disk->path, inspect_format(disk), &info, err);
+
+		if (rc == -ENOENT && (!from_state || disk->read_only))
+			rc = check_described(disk, err) < 0 ? -EINVAL : -ENOENT;
+		else if (rc < 0 && rc != -ENOENT)
+			rc = error_wrap(err, rc, "disk '%s'", disk->name);
+		if (rc == -ENOENT)
+			continue;
+		if (rc < 0)
+			return rc;
+		disks[i].exists = true;
+		disks[i].size_bytes = info.virtual_bytes;
+	}
+	return 0;
+}
+
+/* A fork's own has no name that says anything. */
+static char *name_state(const char *state)
+{
+	return *state == '.' ? strdup("the state of its fork") : str_printf("state '%s'", state);
+}
+
 int inspect_plan_vm(const struct paths *paths, const struct spec_vm *vm, struct plan *plan,
 		    struct error *err)
 {
 	cleanup_free struct plan_found_disk *disks = calloc(vm->n_disks + 1, sizeof(*disks));
 	struct plan_found_vm found = {.disks = disks};
+	cleanup_free char *state = NULL;
 	cleanup_close int dirfd = -1;
+	struct vm_pins pins = {0};
+	const char *begins;
 	int rc;
 
 	if (!disks)
 		return error_oom(err);
 	rc = paths_open_state(paths, PATHS_VM, vm->name, 0, &dirfd, err);
-	if (rc < 0 && rc != -ENOENT)
-		return rc;
-	if (rc == 0) {
-		found.nvram_exists = faccessat(dirfd, NAME_NVRAM, F_OK, 0) == 0;
-		found.tpm_exists = tpm_state_exists(dirfd);
-	}
-	for (size_t i = 0; i < vm->n_disks; i++) {
-		struct disk_info info;
-
-		rc = disk_chain_examine(vm->disks[i].path, inspect_format(&vm->disks[i]), &info,
-					err);
-		if (rc == -ENOENT)
-			continue;
-		if (rc < 0)
-			return error_wrap(err, rc, "disk '%s'", vm->disks[i].name);
-		disks[i].exists = true;
-		disks[i].size_bytes = info.virtual_bytes;
-	}
-	return plan_add_vm(plan, vm, &found, err);
+	if (rc == 0)
+		rc = find_kept(dirfd, vm, &pins, &found, err);
+	rc = rc == -ENOENT && dirfd < 0 ? 0 : rc;
+	begins = rc == 0 && !found.saved ? prepared_choose(vm, &pins) : NULL;
+	state = begins ? name_state(begins) : NULL;
+	if (begins)
+		rc = state ? prepared_check_there(paths, begins, err) : error_oom(err);
+	vm_pins_free(&pins);
+	if (rc == 0)
+		rc = find_disks(vm, state != NULL, disks, err);
+	found.state = state;
+	return rc < 0 ? rc : plan_add_vm(plan, vm, &found, err);
 }

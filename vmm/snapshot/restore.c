@@ -11,32 +11,40 @@
 
 #include <errno.h>
 
-static int what_to_do(struct resources *r, int rc, struct error *err)
+static int what_to_do(const char *vm, int rc, struct error *err)
 {
 	return error_wrap_if(err, rc,
 			     "it is suspended to disk and cannot be resumed (put back what "
 			     "was changed, or hv up --discard-state %s forgets what was "
 			     "saved)",
-			     r->vm->name);
+			     vm);
+}
+
+int restore_check_saved(int state_dirfd, const char *vm, bool *ret_resumes, struct error *err)
+{
+	cleanup_json json_t *saved = NULL;
+	int rc = saved_read(state_dirfd, &saved, err);
+
+	*ret_resumes = false;
+	if (rc == -ENOENT)
+		return 0;
+	if (rc == 0)
+		rc = saved_check_disks(saved, err);
+	*ret_resumes = rc == 0;
+	return what_to_do(vm, rc, err);
 }
 
 int restore_look(struct resources *r, struct error *err)
 {
-	cleanup_json json_t *saved = NULL;
 	int rc = snapshot_store_may_start(r->state_dirfd, r->vm->name, &r->loading, err);
 
 	if (rc < 0 || r->loading)
 		return rc;
-	rc = saved_read(r->state_dirfd, &saved, err);
-	if (rc == -ENOENT) {
-		/* A host that stopped at a resume, or a save that was never complete. */
+	rc = restore_check_saved(r->state_dirfd, r->vm->name, &r->resumes, err);
+	/* A host that stopped at a resume, or a save that was never complete. */
+	if (rc == 0 && !r->resumes)
 		saved_forget(r->state_dirfd);
-		return 0;
-	}
-	if (rc == 0)
-		rc = saved_check_disks(saved, err);
-	r->resumes = rc == 0;
-	return what_to_do(r, rc, err);
+	return rc;
 }
 
 static int fit_saved(struct resources *r, json_t *shape, struct error *err)
@@ -48,7 +56,7 @@ static int fit_saved(struct resources *r, json_t *shape, struct error *err)
 		rc = shape_compare(json_object_get(saved, "shape"), shape, err);
 	if (rc == 0)
 		rc = saved_open(r->state_dirfd, &r->source_fd, err);
-	return what_to_do(r, rc, err);
+	return what_to_do(r->vm->name, rc, err);
 }
 
 static int fit_snapshot(struct resources *r, json_t *shape, struct error *err)

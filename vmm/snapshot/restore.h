@@ -3,8 +3,14 @@
 #ifndef HV_VMM_RESTORE_H
 #define HV_VMM_RESTORE_H
 
+#include <stdbool.h>
+
 struct error;
 struct resources;
+
+/* Whether the machine of that state folder is suspended to disk, and its start resumes it. Where it
+ * cannot, for a disk is missing or was written to since, the error says what to do. */
+int restore_check_saved(int state_dirfd, const char *vm, bool *ret_resumes, struct error *err);
 
 /* Looks, before anything is touched, whether the machine may start, and into what. */
 int restore_look(struct resources *r, struct error *err);

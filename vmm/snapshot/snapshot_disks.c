@@ -119,6 +119,11 @@ static int add_disk(const struct snapshot_work *w, size_t i, struct snapshot_rec
 	if (inspect_format(disk) != DISK_FORMAT_QCOW2)
 		return refuse_raw(disk->name, err);
 	rc = disk_chain_examine(disk->path, DISK_FORMAT_QCOW2, &info, err);
+	if (rc == -ENOENT && json_is_object(json_object_get(w->status, "saved")))
+		return error_set(err, ENOENT,
+				 "disk '%s' is missing, and what was suspended to disk goes with "
+				 "it: '%s' (put it back)",
+				 disk->name, disk->path);
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "disk '%s' does not exist yet (hv up %s makes it)",
 				 disk->name, vm->name);

@@ -167,6 +167,28 @@ static void test_small_vms(void **state)
 			   "run-guest[0] vm 'bios': let the guest run\n");
 }
 
+/* What it goes on from, and what its disks are then. */
+static void test_states(void **state)
+{
+	const struct plan_found_disk disk = {.exists = false}, there = {.exists = true};
+	const struct plan_found_vm saved = {.disks = &there, .saved = true};
+	const struct plan_found_vm forked = {.disks = &disk, .state = "state 's'"};
+	struct plan plan = {0};
+
+	assert_int_equal(plan_add_vm(&plan, lab_find_vm(*state, "bios"), &saved, NULL), 0);
+	assert_int_equal(plan_add_vm(&plan, lab_find_vm(*state, "bios"), &forked, NULL), 0);
+	assert_plan(&plan,
+		    "open-files[0] vm 'bios': 1 disk, 0 CDs, firmware bios\n"
+		    "open-taps[0] vm 'bios': 1 TAP on br0\n"
+		    "start-qemu[0] vm 'bios': 1 CPU, 1 GiB\n"
+		    "run-guest[0] vm 'bios': let the guest go on from where it was suspended\n"
+		    "create-volume[0] vm 'bios': volume /d, an overlay on what state 's' has\n"
+		    "open-files[0] vm 'bios': 1 disk, 0 CDs, firmware bios\n"
+		    "open-taps[0] vm 'bios': 1 TAP on br0\n"
+		    "start-qemu[0] vm 'bios': 1 CPU, 1 GiB\n"
+		    "run-guest[0] vm 'bios': let the guest go on from state 's'\n");
+}
+
 static void test_wait(void **state)
 {
 	struct plan plan = {0};
@@ -203,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_extras), cmocka_unit_test(test_network),
 		cmocka_unit_test(test_vm),     cmocka_unit_test(test_small_vms),
 		cmocka_unit_test(test_names),  cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_states),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
