@@ -25,6 +25,8 @@ static int create_on(struct cli *cli, const struct volume *volume, uint64_t byte
 	struct disk_info info;
 
 	if (rc == 0)
+		rc = volume_check_place(cli->lab, &base, &cli->err);
+	if (rc == 0)
 		rc = disk_chain_examine(base.path, base.format, &info, &cli->err);
 	/* What runs on it changes what is seen from above. */
 	if (rc == 0 && info.written)

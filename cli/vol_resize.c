@@ -162,6 +162,8 @@ static int run(struct cli *cli)
 
 	rc = volume_find(cli->lab, cli->names[0], &volume, &cli->err);
 	if (rc == 0)
+		rc = volume_check_place(cli->lab, &volume, &cli->err);
+	if (rc == 0)
 		rc = cli_vol_parse_size(cli, cli->names[1], &bytes);
 	/* QEMU's drivers take whole sectors. */
 	if (rc == 0 && bytes % 512)

@@ -67,9 +67,7 @@ static int remove_one(struct cli *cli, const char *name)
 	if (rc == 0)
 		rc = check_users(cli, &volume);
 	if (rc == 0)
-		rc = disk_thaw(volume.path, 0600, &cli->err);
-	if (rc == 0 && unlink(volume.path) < 0)
-		rc = error_errno(&cli->err, errno, "remove '%s'", volume.path);
+		rc = disk_remove(volume.path, &cli->err);
 	return rc < 0 ? rc : disk_record_remove(volume.path, &cli->err);
 }
 

@@ -66,3 +66,12 @@ int disk_thaw(const char *path, mode_t mode, struct error *err)
 		       ? error_errno(err, errno, "give back the right to write to '%s'", path)
 		       : 0;
 }
+
+int disk_remove(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)disk_thaw(path, 0600, NULL);
+	return unlink(path) < 0 ? error_errno(err, errno, "remove '%s'", path) : 0;
+}

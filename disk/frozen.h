@@ -19,4 +19,8 @@ int disk_freeze(const char *path, mode_t *ret_mode, struct error *err);
 /* Gives it that mode back. One that is missing is success. */
 int disk_thaw(const char *path, mode_t mode, struct error *err);
 
+/* Removes it, frozen or not; of a symbolic link that alone, and what it leads to stays as it is.
+ * -ENOENT or -ENOTDIR where it is missing. */
+int disk_remove(const char *path, struct error *err);
+
 #endif

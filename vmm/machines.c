@@ -105,6 +105,7 @@ static int sync_folder(int dirfd, struct error *err)
 static int remove_volume(const char *path, struct error *err)
 {
 	const char *name = strrchr(path, '/');
+	int rc;
 	cleanup_free char *unfinished =
 		name ? str_printf("%.*s/.%s.new", (int)(name - path), path, name + 1) : NULL;
 
@@ -113,10 +114,9 @@ static int remove_volume(const char *path, struct error *err)
 	if (!unfinished)
 		return error_oom(err);
 	(void)unlink(unfinished);
-	/* A template's cannot be removed as it is. */
-	(void)disk_thaw(path, 0600, NULL);
-	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return error_errno(err, errno, "remove '%s'", path);
+	rc = disk_remove(path, err);
+	if (rc < 0 && rc != -ENOENT && rc != -ENOTDIR)
+		return rc;
 	fault_point("volume removed");
 	return disk_record_remove(path, err);
 }

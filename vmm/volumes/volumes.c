@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 /* Every disk of the lab, looked at once: with many machines and many images, asking for
@@ -125,6 +126,40 @@ int volume_find(const struct lab *lab, const char *name, struct volume *ret_volu
 	*ret_volume = v;
 	v = (struct volume){0};
 	return 0;
+}
+
+static bool lies_in_pool(const struct lab *lab, const char *path)
+{
+	for (size_t i = 0; i < lab->n_pools; i++) {
+		cleanup_free char *pool = realpath(lab->pools[i].path, NULL);
+		const char *rest = pool ? str_after(path, pool) : NULL;
+
+		if (rest && *rest == '/')
+			return true;
+	}
+	return false;
+}
+
+/* Whoever may make a link in a pool's folder does not choose what root writes to by it; what the
+ * configuration calls a disk is root's own word. */
+int volume_check_place(const struct lab *lab, const struct volume *volume, struct error *err)
+{
+	cleanup_strv struct strv users = {0};
+	cleanup_free char *real = NULL;
+	struct stat st;
+
+	if (lstat(volume->path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return 0;
+	real = realpath(volume->path, NULL);
+	if (!real)
+		return error_errno(err, errno, "follow '%s'", volume->path);
+	volume_users_find(lab, volume->path, &users);
+	if (users.n || users.failed || lies_in_pool(lab, real))
+		return users.failed ? error_oom(err) : 0;
+	return error_set(err, EXDEV,
+			 "'%s' is a symbolic link to '%s', which lies in no pool and is no "
+			 "machine's disk",
+			 volume->path, real);
 }
 
 /* What its header says; info->… stay 0 where that is nonsense. */

@@ -35,6 +35,10 @@ static inline void cleanup_volume_fn(struct volume *v)
 int volume_find(const struct lab *lab, const char *name, struct volume *ret_volume,
 		struct error *err);
 
+/* For who writes to it, or has others lie on it: -EXDEV where its name is a symbolic link to a file
+ * that lies in no pool and is no machine's disk either. */
+int volume_check_place(const struct lab *lab, const struct volume *volume, struct error *err);
+
 /*
  * An object for each image of a pool, by name: {name, pool, path, format, virtual, allocated,
  * backing, snapshots, in_use, read_only, users[], error}. virtual and allocated are in
