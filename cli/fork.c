@@ -207,6 +207,11 @@ static int find_state(struct cli *cli, struct prepared_made *ret_made, char **re
 		rc = rc < 0 ? error_wrap(&cli->err, rc, "vm '%s'", source)
 			    : error_set(&cli->err, ENOTCONN, "vm '%s' is not up (hv up %s)", source,
 					source);
+	} else if (!vm && !prepared_exists(&cli->paths, source)) {
+		rc = error_set(&cli->err, ENOENT,
+			       "there is neither a vm '%s' in '%s' nor a state of that name "
+			       "(hv state ls)",
+			       source, cli->paths.config);
 	} else {
 		(void)str_format(ret_made->name, sizeof(ret_made->name), "%s", source);
 	}

@@ -52,11 +52,13 @@ static void print(const struct cli *cli, const struct restore_report *report)
 			     report->generation);
 }
 
-static void print_json(const struct restore_report *report)
+static void print_json(const struct cli *cli, const struct restore_report *report)
 {
-	cleanup_json json_t *line = json_pack(
-		"{s:s s:s s:i s:s s:I}", "event", "done", "vm", report->vm, "generation",
-		(int)report->generation, "time", report->time, "bytes", (json_int_t)report->bytes);
+	/* How many were looked at, or which one it is. */
+	const char *what = cli->values[OPTION_VERIFY] ? "generations" : "generation";
+	cleanup_json json_t *line = json_pack("{s:s s:s s:i s:s s:I}", "event", "done", "vm",
+					      report->vm, what, (int)report->generation, "time",
+					      report->time, "bytes", (json_int_t)report->bytes);
 	cleanup_free char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 
 	(void)puts(text ? text : "{}");
@@ -94,7 +96,7 @@ static int run(struct cli *cli)
 	bar_end(&shown.bar);
 	interrupt_release(&before);
 	if (rc == 0 && shown.bar.json)
-		print_json(&report);
+		print_json(cli, &report);
 	else if (rc == 0)
 		print(cli, &report);
 	host_free(&host);

@@ -53,9 +53,11 @@ static int save_one(struct cli *cli, const char *name)
 	struct snap s;
 	int rc;
 
-	rc = snap_begin(&s, cli, "save", name, json);
-	if (rc < 0)
+	rc = snap_begin(&s, cli, "save", name, name, json);
+	if (rc < 0) {
+		snap_end(&s);
 		return rc;
+	}
 	(void)cli_find_supervisor(cli, PATHS_VM, s.request.vm->name, &supervisor);
 	rc = hold_images(cli, name, &images_fd);
 	if (rc == 0)
@@ -64,6 +66,7 @@ static int save_one(struct cli *cli, const char *name)
 	bar_end(&s.bar);
 	if (rc == 0 && !cli->values[OPT_BY_KEEPER])
 		rc = await_end(cli, s.request.vm, &supervisor);
+	snap_end(&s);
 	close_fd(&supervisor.pidfd);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s'", name);
@@ -76,11 +79,26 @@ static int save_one(struct cli *cli, const char *name)
 
 static int run(struct cli *cli)
 {
-	for (size_t i = 0; i < cli->n_names; i++)
-		if (save_one(cli, cli->names[i]) < 0) {
+	const struct spec_vm *vm;
+
+	/* A name that is none is told before anything is done. */
+	for (size_t i = 0; i < cli->n_names; i++) {
+		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < cli->n_names; i++) {
+		int rc = save_one(cli, cli->names[i]);
+
+		if (rc < 0) {
 			cli_tell(&cli->err);
 			cli->exit_code = CLI_FAILED;
 		}
+		/* Who interrupts means those behind it, too. */
+		if (rc == -EINTR)
+			break;
+	}
 	return 0;
 }
 

@@ -87,7 +87,8 @@ static int on_kill(void *arg, struct error *err)
 			   NULL, err);
 }
 
-int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *tag, bool json)
+int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *vm, const char *tag,
+	       bool json)
 {
 	int rc;
 
@@ -103,7 +104,7 @@ int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *ta
 				.arg = s,
 			},
 	};
-	rc = cli_find_any_vm(cli, cli->names[0], &s->request.vm);
+	rc = cli_find_any_vm(cli, vm, &s->request.vm);
 	(void)str_format(s->what, sizeof(s->what), "%s %s", word, tag);
 	bar_begin(&s->bar, s->what, json);
 	interrupt_hold(&s->before);

@@ -19,7 +19,8 @@ struct snap {
 
 /* A request for the machine and the tag; word says what is done, "save". Interrupts are held, also
  * where it fails, until snap_end(). */
-int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *tag, bool json);
+int snap_begin(struct snap *s, struct cli *cli, const char *word, const char *vm, const char *tag,
+	       bool json);
 void snap_end(struct snap *s);
 
 /* One line of JSON, {"event": "done", …}, of what became of it. */

@@ -48,7 +48,7 @@ static int run(struct cli *cli)
 		rc = find_current(cli, &current);
 	if (rc < 0)
 		return rc;
-	rc = snap_begin(&s, cli, "load", current ? current : cli->names[1], json);
+	rc = snap_begin(&s, cli, "load", cli->names[0], current ? current : cli->names[1], json);
 	if (rc < 0) {
 		snap_end(&s);
 		return rc;

@@ -9,7 +9,7 @@ static int run(struct cli *cli)
 
 	for (size_t i = 1; i < cli->n_names; i++) {
 		struct snap s;
-		int rc = snap_begin(&s, cli, "remove", cli->names[i], false);
+		int rc = snap_begin(&s, cli, "remove", cli->names[0], cli->names[i], false);
 
 		if (rc == 0)
 			rc = snapshot_remove(&s.request, &cli->err);

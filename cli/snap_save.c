@@ -58,7 +58,8 @@ static int run(struct cli *cli)
 		return 0;
 	if (localtime_r(&now, &tm))
 		(void)strftime(tag, sizeof(tag), "%Y-%m-%d-%H%M%S", &tm);
-	rc = snap_begin(&s, cli, "save", cli->n_names > 1 ? cli->names[1] : tag, json);
+	rc = snap_begin(&s, cli, "save", cli->names[0], cli->n_names > 1 ? cli->names[1] : tag,
+			json);
 	if (rc < 0) {
 		snap_end(&s);
 		return rc;

@@ -47,8 +47,8 @@ static int choose(struct restore *r, struct error *err)
 				 "was there)",
 				 name, q->paths->config);
 	if (r->vm->n_disks != r->from->n_disks)
-		return error_set(err, EINVAL, "vm '%s' has %zu disks, and the backup %zu", name,
-				 r->vm->n_disks, r->from->n_disks);
+		return error_set(err, EINVAL, "vm '%s' has %zu disk%s, and the backup %zu", name,
+				 r->vm->n_disks, r->vm->n_disks == 1 ? "" : "s", r->from->n_disks);
 	for (size_t i = 0; i < r->vm->n_disks; i++) {
 		const struct spec_disk *disk = &r->vm->disks[i];
 		struct stat st;

@@ -100,7 +100,8 @@ static int not_there(int store, const char *name, struct error *err)
 	cleanup_strbuf struct strbuf those = {0};
 	cleanup_strv struct strv names = {0};
 
-	if (*name == '.')
+	/* A fork's own is named by the process that makes it. */
+	if (name[0] == '.' && name[1] >= '0' && name[1] <= '9')
 		return error_set(err, ENOENT,
 				 "the fork that it was to begin with was cut off, and its state is "
 				 "gone (hv fork begins it once more, hv up --discard-state boots "

@@ -109,6 +109,10 @@ int prepared_check(const struct prepared *p, const struct shape_facts *facts, st
 	rc = shape_compare(was, is, err);
 	if (rc == 0 && json_is_true(json_object_get(p->state, "kernel")) != !!facts->vm->kernel)
 		rc = error_set(err, EINVAL, "only one of both has a kernel:");
+	if (*p->name == '.')
+		return error_wrap_if(err, rc,
+				     "it is to go on from vm '%s', and is of another shape",
+				     json_get_string(p->state, "of") ?: "?");
 	return error_wrap_if(err, rc,
 			     "state '%s' is of a machine like vm '%s' and of another shape",
 			     p->name, json_get_string(p->state, "of") ?: "?");
