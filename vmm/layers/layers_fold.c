@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting layers together again, of vmm/layers/layers.h. */
-#include "vmm/layers/layers_private.h"
+#include "vmm/layers/layers_fold.h"
 
 #include "base/child.h"
 #include "base/cleanup.h"
@@ -13,7 +13,6 @@
 #include "vmm/inspect.h"
 #include "vmm/json.h"
 #include "vmm/layers/disk_journal.h"
-#include "vmm/volumes/volume_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,172 +20,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* A disk whose layers change. */
-struct folded {
-	size_t index;
-	const struct spec_disk *disk;
-	struct disk_chain chain;
-	char nodes[DISK_LAYERS_MAX][IMAGES_NODE_SIZE]; /* as in the chain */
-	size_t base; /* the layer of it that all above go into */
-};
-
-struct fold {
-	const struct layers_request *request;
-	struct machine_images images;
-	int state_dirfd, lock;
-	struct folded *disks;
-	size_t n;
-	bool stands; /* the guest, for our sake */
-	struct guard guard; /* of the guest that stands */
-};
-
 #define FOLD_INIT(request_)                                                              \
 	{                                                                                \
 		.request = (request_), .images = MACHINE_IMAGES_INIT, .state_dirfd = -1, \
 		.lock = -1, .guard = GUARD_INIT,                                         \
 	}
-
-/* The layer of the tag, or the next below; 0: none. */
-static int find_base(const struct fold *f, struct folded *d, struct error *err)
-{
-	cleanup_free char *name = NULL;
-
-	d->base = 0;
-	if (!f->request->tag) {
-		d->base = d->chain.n > 1;
-		return 0;
-	}
-	name = layers_name(d->disk->path, f->request->tag);
-	if (!name)
-		return error_oom(err);
-	for (size_t k = 1; k < d->chain.n; k++)
-		if (volume_is_same(d->chain.v[k].path, name))
-			d->base = k;
-	return 0;
-}
-
-/* What is written to, and what goes, must be nobody else's. */
-static int check_users(const struct fold *f, const struct folded *d, struct error *err)
-{
-	cleanup_free char *own = str_printf("vm '%s'", f->request->vm->name);
-	int rc = own ? 0 : error_oom(err);
-
-	for (size_t k = 1; rc == 0 && k <= d->base; k++) {
-		const struct disk_layer *layer = &d->chain.v[k];
-		const char *slash = strrchr(layer->path, '/');
-		cleanup_strv struct strv clones = {0}, users = {0};
-
-		/* Clones lie on images that are not theirs. */
-		volume_users_find(f->request->lab, layer->path, &users);
-		if (users.n)
-			return error_set(err, EBUSY, "'%s' is a disk of vm '%s'", layer->path,
-					 users.v[0]);
-		if (strncmp(layer->path, d->disk->path, (size_t)(slash - layer->path) + 1) != 0 ||
-		    strchr(d->disk->path + (slash - layer->path) + 1, '/'))
-			return error_set(
-				err, EXDEV,
-				"'%s' lies in another folder (hv snap rebase makes the disk "
-				"stand alone)",
-				layer->path);
-		if (layer->format != DISK_FORMAT_QCOW2)
-			return error_set(
-				err, ENOTSUP,
-				"'%s' is raw, and the disk is configured as qcow2 (hv snap "
-				"rebase makes it stand alone)",
-				layer->path);
-		rc = volume_clones_find(f->request->paths, f->request->lab, layer->path, &clones,
-					err);
-		for (size_t i = 0; rc == 0 && i < clones.n; i++)
-			if (!str_eq(clones.v[i], own))
-				rc = error_set(err, EBUSY, "'%s' is the base of %s, too",
-					       layer->path, clones.v[i]);
-	}
-	return rc;
-}
-
-static int find_runs(struct fold *f, bool *ret_runs, struct error *err)
-{
-	cleanup_json json_t *status = NULL;
-	int rc = jobs_call(f->images.jobs, "query-status", NULL, &status, err);
-
-	if (rc == 0)
-		*ret_runs = json_is_true(json_object_get(status, "running"));
-	return rc;
-}
-
-/* What QEMU has the base open by. */
-static json_t *find_file(const struct fold *f, const struct folded *d)
-{
-	char file[IMAGES_NODE_SIZE + 8];
-
-	(void)str_format(file, sizeof(file), "%s-file", d->nodes[d->base]);
-	return machine_images_find_node(&f->images, file);
-}
-
-/* QEMU before 9.1 closes a descriptor, which has its locks, only while its guest runs. */
-static int check_runs(struct fold *f, const struct folded *d, struct error *err)
-{
-	bool runs = true;
-	int rc = 0;
-
-	if (f->images.running && json_is_true(json_object_get(find_file(f, d), "ro")))
-		rc = find_runs(f, &runs, err);
-	if (rc == 0 && !runs)
-		rc = error_set(err, EBUSY,
-			       "QEMU holds '%s' open for reading for as long as the guest stands "
-			       "(hv resume %s, and then again)",
-			       d->chain.v[d->base].path, f->request->vm->name);
-	return rc;
-}
-
-static int add_disk(struct fold *f, size_t i, bool commits, struct error *err)
-{
-	struct folded *d = &f->disks[f->n];
-	int rc;
-
-	d->index = i;
-	d->disk = &f->request->vm->disks[i];
-	if (d->disk->format != SPEC_FORMAT_QCOW2 || d->disk->read_only)
-		return 0;
-	rc = disk_chain_open(d->disk->path, DISK_FORMAT_QCOW2, true, &d->chain, NULL, err);
-	if (rc < 0)
-		return rc;
-	f->n++;
-	if (commits)
-		rc = find_base(f, d, err);
-	if (rc == 0 && commits)
-		rc = check_users(f, d, err);
-	if (rc == 0 && (commits ? d->base == 0 : d->chain.n == 1)) {
-		disk_chain_close(&d->chain);
-		f->n--;
-		return 0;
-	}
-	if (rc == 0)
-		rc = commits ? layers_check_commit(f->request->vm->name, &d->chain, d->base, err)
-			     : layers_check_rebase(f->request->vm->name, &d->chain, err);
-	if (rc == 0)
-		rc = layers_find_nodes(&f->images, i, &d->chain, d->nodes, err);
-	return rc == 0 && commits ? check_runs(f, d, err) : rc;
-}
-
-static int choose(struct fold *f, bool commits, struct error *err)
-{
-	const struct spec_vm *vm = f->request->vm;
-	int rc = 0;
-
-	f->disks = calloc(vm->n_disks + 1, sizeof(*f->disks));
-	if (!f->disks)
-		return error_oom(err);
-	for (size_t i = 0; rc == 0 && i < vm->n_disks; i++)
-		rc = error_wrap_if(err, add_disk(f, i, commits, err), "disk '%s'",
-				   vm->disks[i].name);
-	if (rc == 0 && !f->n)
-		rc = f->request->tag
-			     ? error_set(err, ENOENT, "no disk of it lies on a layer '%s'",
-					 f->request->tag)
-			     : error_set(err, ENOENT, "no disk of it lies on another image");
-	return rc;
-}
 
 static int open_fold(struct fold *f, bool commits, struct error *err)
 {
@@ -202,7 +40,7 @@ static int open_fold(struct fold *f, bool commits, struct error *err)
 		layers_sweep_nodes(&f->images, i);
 	if (rc == 0)
 		rc = machine_images_look(&f->images, err);
-	return rc < 0 ? rc : choose(f, commits, err);
+	return rc < 0 ? rc : fold_choose(f, commits, err);
 }
 
 static void close_fold(struct fold *f)
@@ -265,7 +103,7 @@ static int close_readers(struct fold *f, const char *path, struct error *err)
 /* The base was opened to be read only: QEMU gets a descriptor that it may write by. */
 static int open_to_write(struct fold *f, struct folded *d, struct error *err)
 {
-	json_t *info = find_file(f, d);
+	json_t *info = fold_find_file(f, d);
 	const char *path = json_get_string(info, "file");
 	cleanup_close int fd = -1;
 	int rc = 0;
@@ -341,7 +179,7 @@ static int write_out(struct fold *f, struct error *err)
 static int stop_guest(struct fold *f, struct error *err)
 {
 	bool runs = false;
-	int rc = f->images.running ? find_runs(f, &runs, err) : 0;
+	int rc = f->images.running ? fold_find_runs(f, &runs, err) : 0;
 
 	/* One that stands already is not ours to let go. */
 	if (rc == 0 && runs) {
