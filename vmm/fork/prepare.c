@@ -61,9 +61,12 @@ static int make_folder(struct making *m, struct error *err)
 	(void)str_format(m->folder, sizeof(m->folder), ".%d", (int)getpid());
 	/* Of a process long gone that had our number. */
 	(void)file_remove_tree(m->store, m->folder, NULL);
+	/* Who clears away does not come between the two. */
+	prepared_hold_store(m->store);
 	rc = file_open_dir(m->store, m->folder, 0700, &m->dirfd, err);
 	if (rc == 0)
 		rc = file_lock(m->dirfd, PREPARED_LOCK, &m->lock_fd, err);
+	prepared_release_store(m->store);
 	return rc;
 }
 

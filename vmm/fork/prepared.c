@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -210,12 +211,34 @@ static int add_to_list(const struct paths *paths, int store, const char *name, j
 	return rc;
 }
 
+void prepared_hold_store(int store)
+{
+	while (flock(store, LOCK_EX) < 0 && errno == EINTR)
+		;
+}
+
+void prepared_release_store(int store)
+{
+	(void)flock(store, LOCK_UN);
+}
+
 /* Whoever makes a state, or forks from one of its own, holds its lock. */
 static bool is_half_made(int store, const char *name)
 {
 	cleanup_close int dirfd = open_folder(store, name);
 
 	return name[0] == '.' && dirfd >= 0 && !file_is_locked(dirfd, PREPARED_LOCK);
+}
+
+static int remove_half_made(int store, const char *name, struct error *err)
+{
+	int rc = 0;
+
+	prepared_hold_store(store);
+	if (is_half_made(store, name))
+		rc = file_remove_tree(store, name, err);
+	prepared_release_store(store);
+	return rc;
 }
 
 int prepared_sweep(const struct paths *paths, bool remove, struct prepared_unfinished *ret_found,
@@ -232,7 +255,7 @@ int prepared_sweep(const struct paths *paths, bool remove, struct prepared_unfin
 		if (is_half_made(store, names.v[i])) {
 			found.n_left++;
 			if (remove)
-				rc = file_remove_tree(store, names.v[i], err);
+				rc = remove_half_made(store, names.v[i], err);
 		} else if (names.v[i][0] == '.') {
 			found.n_under_way++;
 		}
@@ -257,7 +280,7 @@ int prepared_list(const struct paths *paths, json_t **ret_list, struct error *er
 		rc = read_names(store, &names, err);
 	for (size_t i = 0; rc == 0 && i < names.n; i++) {
 		if (is_half_made(store, names.v[i]))
-			(void)file_remove_tree(store, names.v[i], NULL);
+			(void)remove_half_made(store, names.v[i], NULL);
 		else if (names.v[i][0] != '.' && is_whole(store, names.v[i]))
 			rc = add_to_list(paths, store, names.v[i], list, err);
 	}

@@ -52,6 +52,9 @@ struct prepared {
 
 /* STATE/states; with make it is made. -ENOENT where it is not there. */
 int prepared_open_store(const struct paths *paths, bool make, int *ret_dirfd, struct error *err);
+/* Between these a new folder gets its lock, and nobody takes it for one that was left. */
+void prepared_hold_store(int store);
+void prepared_release_store(int store);
 
 /* Whether there is one of that name. */
 bool prepared_exists(const struct paths *paths, const char *name);
