@@ -11,55 +11,25 @@
  * has gone, is given up, and the next one begins with a sync: what an agent says too
  * late is taken for nobody's answer.
  */
-#include "vmm/supervisor/supervisor_private.h"
+#include "vmm/supervisor/supervisor_agent_private.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/str.h"
-#include "qmp/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
-	WAITING_MAX = 128, /* of all clients */
-	WAITING_OF_CLIENT_MAX = 32,
-	TIMEOUT_MS = 30 * 1000,
-	TIMEOUT_MS_MAX = 3600 * 1000,
 	CLOCK_TIMEOUT_MS = 10 * 1000,
 	/* A guest that stood for less than this keeps its own idea of the time. */
 	CLOCK_USEC_MIN = 1000 * 1000,
 };
 
-struct request {
-	struct request *next;
-	struct supervisor *s;
-	struct control_call *call; /* NULL: the supervisor's own */
-	supervisor_agent_fn done; /* of that; may be NULL */
-	unsigned client;
-	uint64_t deadline_usec;
-	bool again; /* its connection was found to be closed once */
-	char *command;
-	json_t *args; /* may be NULL */
-	struct qmp_span text; /* the same as the client wrote them, ours; at NULL: by args */
-};
-
-struct supervisor_agent {
-	struct agent *connection; /* NULL: none */
-	bool connecting; /* the keeper was asked for one */
-	struct request *queue, *asked; /* asked: the one on the wire */
-	size_t n_queue;
-	unsigned last_client;
-	sd_event_source *timer; /* of the queue */
-	agent_failed_fn shutdown_failed; /* an orderly shutdown waits for the connection */
-	uint64_t stood_usec; /* since when the guest stands; 0: not known */
-};
-
 static void send_next(struct supervisor *s);
 
-static void request_free(struct request *r)
+static void request_free(struct agent_request *r)
 {
 	free(r->command);
 	free((char *)r->text.at);
@@ -67,25 +37,8 @@ static void request_free(struct request *r)
 	free(r);
 }
 
-/* An answer goes on as the agent wrote it: a piece of a file is megabytes, and each time that
- * it is decoded and encoded again costs as much as all the rest. */
-static void pass_on(struct request *r, json_t *result)
-{
-	const struct agent *connection = r->s->agent->connection;
-	struct qmp_span value = {0};
-	size_t len;
-	const char *text = connection ? agent_text(connection, &len) : NULL;
-
-	if (text)
-		value = qmp_text_member(text, len, "return");
-	if (value.at)
-		control_reply_text(r->call, value.at, value.len);
-	else
-		control_reply(r->call, json_incref(result));
-}
-
 /* Answers whoever asked, and frees the request. */
-static void request_end(struct request *r, json_t *result, const struct error *err)
+static void request_end(struct agent_request *r, json_t *result, const struct error *err)
 {
 	if (r->done) {
 		r->done(r->s, result, err);
@@ -93,18 +46,15 @@ static void request_end(struct request *r, json_t *result, const struct error *e
 		if (err)
 			log_info("vm '%s': guest agent: %s: %s", r->s->vm->name, r->command,
 				 err->text);
-	} else if (err) {
-		control_fail(r->call, err->code == ENOENT ? "CommandNotFound" : "GenericError",
-			     err->text);
 	} else {
-		pass_on(r, result);
+		supervisor_agent_answer(r, result, err);
 	}
 	request_free(r);
 }
 
-static struct request *unlink_request(struct supervisor_agent *a, struct request **link)
+static struct agent_request *unlink_request(struct supervisor_agent *a, struct agent_request **link)
 {
-	struct request *r = *link;
+	struct agent_request *r = *link;
 
 	*link = r->next;
 	a->n_queue--;
@@ -123,7 +73,7 @@ static void arm_timer(struct supervisor *s)
 {
 	uint64_t nearest = UINT64_MAX;
 
-	for (const struct request *r = s->agent->queue; r; r = r->next)
+	for (const struct agent_request *r = s->agent->queue; r; r = r->next)
 		if (r->deadline_usec < nearest)
 			nearest = r->deadline_usec;
 	if (!s->agent->timer &&
@@ -138,7 +88,7 @@ static void arm_timer(struct supervisor *s)
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct supervisor *s = userdata;
-	struct request **link = &s->agent->queue;
+	struct agent_request **link = &s->agent->queue;
 	struct error err = ERROR_INIT;
 	uint64_t now = clock_now_usec();
 
@@ -156,11 +106,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* The link to the one whose turn it is. What the supervisor itself asks comes first. */
-static struct request **choose(struct supervisor_agent *a)
+static struct agent_request **choose(struct supervisor_agent *a)
 {
-	struct request **best = &a->queue;
+	struct agent_request **best = &a->queue;
 
-	for (struct request **link = &a->queue; *link; link = &(*link)->next) {
+	for (struct agent_request **link = &a->queue; *link; link = &(*link)->next) {
 		if (!(*link)->call)
 			return link;
 		/* Both count from the client behind the last one, around. */
@@ -186,7 +136,7 @@ static void connect_agent(struct supervisor *s)
 
 static void on_answer(json_t *result, const struct error *err, void *arg)
 {
-	struct request *r = arg;
+	struct agent_request *r = arg;
 	struct supervisor *s = r->s;
 
 	s->agent->asked = NULL;
@@ -202,7 +152,7 @@ static void on_answer(json_t *result, const struct error *err, void *arg)
 }
 
 /* Puts one on the wire. false: there is no connection (any more). */
-static bool send_request(struct supervisor *s, struct request *r)
+static bool send_request(struct supervisor *s, struct agent_request *r)
 {
 	struct supervisor_agent *a = s->agent;
 	uint64_t now = clock_now_usec(), left = 1;
@@ -247,9 +197,9 @@ static void send_next(struct supervisor *s)
 	arm_timer(s);
 }
 
-static void add_request(struct supervisor *s, struct request *r)
+void agent_request_add(struct supervisor *s, struct agent_request *r)
 {
-	struct request **end = &s->agent->queue;
+	struct agent_request **end = &s->agent->queue;
 
 	while (*end)
 		end = &(*end)->next;
@@ -258,17 +208,16 @@ static void add_request(struct supervisor *s, struct request *r)
 	send_next(s);
 }
 
-/* Steals args. NULL: out of memory. */
-static struct request *new_request(struct supervisor *s, const char *command, json_t *args,
-				   uint64_t timeout_ms)
+struct agent_request *agent_request_new(struct supervisor *s, const char *command, json_t *args,
+					uint64_t timeout_ms)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct agent_request *r = calloc(1, sizeof(*r));
 
 	if (!r) {
 		json_decref(args);
 		return NULL;
 	}
-	*r = (struct request){
+	*r = (struct agent_request){
 		.s = s,
 		.deadline_usec = clock_now_usec() + timeout_ms * 1000,
 		.command = strdup(command),
@@ -280,84 +229,9 @@ static struct request *new_request(struct supervisor *s, const char *command, js
 	return NULL;
 }
 
-/* Why a client's call is not taken; NULL: it is. */
-static const char *refusal(const struct supervisor *s, const char *command, unsigned client)
-{
-	size_t of_client = 0;
-
-	if (!str_after(command, "guest-"))
-		return "'command' has to be one of the agent's, guest-…";
-	if (str_eq(command, "guest-sync") || str_eq(command, "guest-sync-delimited"))
-		return "the supervisor keeps the agent in step by itself";
-	if (s->state == VM_STATE_STOPPING)
-		return "it is shutting down";
-	if (!s->agent_open && !s->vm->agent)
-		return "the guest agent is not there: the machine has no channel for one (agent: false)";
-	if (!s->agent_open)
-		return "the guest agent is not there (qemu-guest-agent has to run in the guest)";
-	for (const struct request *r = s->agent->queue; r; r = r->next)
-		of_client += r->client == client && r->call;
-	if (of_client >= WAITING_OF_CLIENT_MAX)
-		return "32 calls of this client wait for the agent already";
-	return s->agent->n_queue >= WAITING_MAX ? "128 calls wait for the agent already" : NULL;
-}
-
-/* Takes the arguments as text where they are one line, as the agent wants them. */
-static void keep_text(struct request *r, const char *arguments)
-{
-	struct qmp_span span = {0};
-
-	if (arguments)
-		span = qmp_text_member(arguments, strlen(arguments), "arguments");
-	if (!span.at || memchr(span.at, '\n', span.len) || memchr(span.at, '\r', span.len))
-		return;
-	r->text = (struct qmp_span){strndup(span.at, span.len), span.len};
-	if (!r->text.at)
-		return;
-	json_decref(r->args);
-	r->args = NULL;
-}
-
-void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args)
-{
-	json_int_t timeout_ms = TIMEOUT_MS;
-	const char *command = NULL, *why;
-	json_t *arguments = NULL;
-	struct request *r;
-	json_error_t fault;
-
-	if (json_unpack_ex(args, &fault, JSON_STRICT, "{s:s s?o s?I}", "command", &command,
-			   "arguments", &arguments, "timeout-ms", &timeout_ms) < 0) {
-		control_fail(call, "GenericError", args ? fault.text : "'command' is missing");
-		return;
-	}
-	if (arguments && !json_is_object(arguments)) {
-		control_fail(call, "GenericError", "'arguments' has to be an object");
-		return;
-	}
-	if (timeout_ms < 1 || timeout_ms > TIMEOUT_MS_MAX) {
-		control_fail(call, "GenericError", "'timeout-ms' has to be between 1 and an hour");
-		return;
-	}
-	why = refusal(s, command, control_call_client(call));
-	if (why) {
-		control_fail(call, "GenericError", why);
-		return;
-	}
-	r = new_request(s, command, json_incref(arguments), (uint64_t)timeout_ms);
-	if (!r) {
-		control_fail(call, "GenericError", "out of memory");
-		return;
-	}
-	keep_text(r, control_call_arguments(call));
-	r->call = call;
-	r->client = control_call_client(call);
-	add_request(s, r);
-}
-
 void supervisor_agent_client_gone(struct supervisor *s, unsigned client)
 {
-	struct request **link = &s->agent->queue;
+	struct agent_request **link = &s->agent->queue;
 	struct error err = ERROR_INIT;
 
 	(void)error_set(&err, ECONNABORTED, "its client has gone");
@@ -454,30 +328,30 @@ void supervisor_agent_runs(struct supervisor *s)
 {
 	uint64_t stood_usec = s->agent->stood_usec;
 	struct timespec now;
-	struct request *r;
+	struct agent_request *r;
 
 	s->agent->stood_usec = 0;
 	if (!s->agent_open || s->state == VM_STATE_STOPPING ||
 	    (stood_usec && clock_now_usec() - stood_usec < CLOCK_USEC_MIN) ||
 	    clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return;
-	r = new_request(
+	r = agent_request_new(
 		s, "guest-set-time",
 		json_pack("{s:I}", "time", (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec),
 		CLOCK_TIMEOUT_MS);
 	if (r)
-		add_request(s, r);
+		agent_request_add(s, r);
 }
 
 void supervisor_agent_ask(struct supervisor *s, const char *command, json_t *args,
 			  uint64_t timeout_ms, supervisor_agent_fn done)
 {
-	struct request *r = args ? new_request(s, command, args, timeout_ms) : NULL;
+	struct agent_request *r = args ? agent_request_new(s, command, args, timeout_ms) : NULL;
 	struct error err = ERROR_INIT;
 
 	if (r) {
 		r->done = done;
-		add_request(s, r);
+		agent_request_add(s, r);
 		return;
 	}
 	(void)error_oom(&err);

@@ -172,8 +172,6 @@ void supervisor_stop_answer(struct supervisor *s, const char *failure);
 /* supervisor_agent.c */
 struct supervisor_agent *supervisor_agent_new(void); /* NULL: out of memory */
 void supervisor_agent_free(struct supervisor_agent *a); /* accepts NULL */
-/* hv-agent; args is borrowed. */
-void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args);
 void supervisor_agent_client_gone(struct supervisor *s, unsigned client);
 /* Asks the guest to power off, before all others, whose calls are failed. failed is
  * called at most once, with s, also from within. */
@@ -189,5 +187,8 @@ void supervisor_agent_ask(struct supervisor *s, const char *command, json_t *arg
 /* The guest stands, and runs again: its clock is set where that took long. */
 void supervisor_agent_stands(struct supervisor *s);
 void supervisor_agent_runs(struct supervisor *s);
+
+/* supervisor_agent_command.c: hv-agent; args is borrowed. */
+void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args);
 
 #endif
