@@ -71,6 +71,10 @@ static void put_in_front(struct error *err, const char *fmt, va_list ap)
 	memcpy(inner, err->text, sizeof(inner));
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	used = strlen(err->text);
+	if (strncmp(inner, err->text, used) == 0 && inner[used] == ':') {
+		memcpy(err->text, inner, sizeof(inner));
+		return;
+	}
 	(void)snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
 	drop_half_character(err->text);
 }

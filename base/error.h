@@ -35,7 +35,8 @@ int error_copy(struct error *err, const struct error *from);
 int error_errno(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts "fmt: " in front of the text; returns rc unchanged. */
+/* Puts "fmt: " in front of the text, unless it begins so: an object is named once. Returns rc
+ * unchanged. */
 int error_wrap(struct error *err, int rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -67,16 +67,7 @@ static int on_start(void *arg, struct error *err)
 	interrupt_release(&s->before);
 	rc = start(s->cli, s->request.vm);
 	interrupt_hold(&s->before);
-	if (rc < 0) {
-		/* Whose error it is the verb says once more. */
-		const char *text = s->cli->err.text;
-		const char *name = str_after(text, "vm '");
-		const char *after = name ? str_after(name, s->request.vm->name) : NULL;
-
-		after = after ? str_after(after, "': ") : NULL;
-		(void)error_set(err, s->cli->err.code, "%s", after ? after : text);
-	}
-	return rc;
+	return rc < 0 ? error_copy(err, &s->cli->err) : 0;
 }
 
 static int on_kill(void *arg, struct error *err)

@@ -25,6 +25,13 @@ static void test_set_and_wrap(void **state)
 	/* The code of the caller's choice is returned, that of the cause is kept. */
 	assert_int_equal(error_wrap(&err, -7, "a"), -7);
 	assert_int_equal(err.code, ENOENT);
+	/* What is in front already is not said twice, and is not taken for what it begins alike. */
+	assert_int_equal(error_wrap(&err, -7, "a"), -7);
+	assert_string_equal(err.text,
+			    "a: vm 'dc01': open disk '/x.qcow2': No such file or directory");
+	assert_int_equal(error_set(&err, EINVAL, "vm 'dc01': b"), -EINVAL);
+	assert_int_equal(error_wrap(&err, -7, "vm"), -7);
+	assert_string_equal(err.text, "vm: vm 'dc01': b");
 	/* Set anew, nothing of the old text is left. */
 	assert_int_equal(error_set(&err, EINVAL, "b"), -EINVAL);
 	assert_string_equal(err.text, "b");
