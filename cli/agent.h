@@ -32,7 +32,8 @@ void cli_agent_close(struct cli_agent *a); /* accepts one that is not open */
 #define cleanup_agent __attribute__((cleanup(cli_agent_close)))
 
 /* args is stolen, also on failure. *ret_result (may be NULL) is the caller's. What the agent
- * refused is -EREMOTEIO, or -ENOENT for a command that it does not have. */
+ * refused is -EREMOTEIO, or -ENOENT for a command that it does not have; -ENODEV where there is no
+ * answer of it: it is not there, silent, or confused. */
 int cli_agent_call(struct cli_agent *a, const char *command, json_t *args, uint64_t timeout_ms,
 		   json_t **ret_result, struct error *err);
 

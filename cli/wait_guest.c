@@ -86,17 +86,17 @@ static int ask_unit(struct cli_agent *agent, const char *unit, struct error *err
 {
 	const char *const argv[] = {"systemctl", "is-active", "--", unit, NULL};
 	cleanup_ran struct cli_agent_ran ran = {0};
-	struct error why = ERROR_INIT;
-	int rc = cli_agent_run(agent, argv, NULL, 0, CLI_AGENT_MS, &ran, &why);
+	json_int_t pid;
+	int rc = cli_agent_begin_run(agent, argv, NULL, 0, &pid, NULL);
 
 	/* A guest that starts may be slow, or its agent begin anew; one without systemd stays so.
 	 */
-	if (rc == -EREMOTEIO && strstr(why.text, "the agent refuses: "))
+	if (rc == -EREMOTEIO)
 		return error_set(err, EREMOTEIO,
 				 "unit '%s' cannot be waited for: its agent finds no systemctl to "
 				 "ask",
 				 unit);
-	if (rc < 0)
+	if (rc < 0 || cli_agent_finish_run(agent, pid, CLI_AGENT_MS, &ran, NULL) < 0)
 		return 0;
 	if (str_after(ran.out, "failed"))
 		return error_set(err, EREMOTEIO, "unit '%s' has failed", unit);

@@ -2,6 +2,7 @@
 #include "qmp/sync.h"
 
 #include "base/error.h"
+#include "base/str.h"
 #include "qmp/client.h"
 
 #include <errno.h>
@@ -27,13 +28,14 @@ static void on_reply(json_t *result, const char *class, const struct error *err,
 {
 	struct qmp_sync_pending *p = arg;
 
-	(void)class;
 	if (p->given_up) {
 		free(p);
 		return;
 	}
 	p->done = true;
 	p->outcome = err ? *err : (struct error)ERROR_INIT;
+	if (class && str_eq(class, "DeviceNotActive"))
+		p->outcome.code = ENODEV;
 	p->result = json_incref(result);
 }
 

@@ -30,35 +30,56 @@ static void pass_on(struct agent_request *r, json_t *result)
 		control_reply(r->call, json_incref(result));
 }
 
+/* The agent's own refusals, and faults of a request, are told apart from that there is no answer
+ * of it: then nothing is known of what it would say, and one may ask again. */
+static const char *class_of(const struct error *err)
+{
+	switch (err->code) {
+	case ENOENT:
+		return "CommandNotFound";
+	case EREMOTEIO:
+	case EINVAL:
+		return "GenericError";
+	}
+	return "DeviceNotActive";
+}
+
 void supervisor_agent_answer(struct agent_request *r, json_t *result, const struct error *err)
 {
 	if (err)
-		control_fail(r->call, err->code == ENOENT ? "CommandNotFound" : "GenericError",
-			     err->text);
+		control_fail(r->call, class_of(err), err->text);
 	else
 		pass_on(r, result);
 }
 
-/* Why a client's call is not taken; NULL: it is. */
-static const char *refusal(const struct supervisor *s, const char *command, unsigned client)
+/* Whether a client's call is taken. */
+static int check(const struct supervisor *s, const char *command, unsigned client,
+		 struct error *err)
 {
 	size_t of_client = 0;
 
 	if (!str_after(command, "guest-"))
-		return "'command' has to be one of the agent's, guest-…";
+		return error_set(err, EINVAL, "'command' has to be one of the agent's, guest-…");
 	if (str_eq(command, "guest-sync") || str_eq(command, "guest-sync-delimited"))
-		return "the supervisor keeps the agent in step by itself";
+		return error_set(err, EINVAL, "the supervisor keeps the agent in step by itself");
 	if (s->state == VM_STATE_STOPPING)
-		return "it is shutting down";
+		return error_set(err, ESHUTDOWN, "it is shutting down");
 	if (!s->agent_open && !s->vm->agent)
-		return "the guest agent is not there: the machine has no channel for one (agent: false)";
+		return error_set(err, ENODEV,
+				 "the guest agent is not there: the machine has no channel for one "
+				 "(agent: false)");
 	if (!s->agent_open)
-		return "the guest agent is not there (qemu-guest-agent has to run in the guest)";
+		return error_set(err, ENODEV,
+				 "the guest agent is not there (qemu-guest-agent has to run in the "
+				 "guest)");
 	for (const struct agent_request *r = s->agent->queue; r; r = r->next)
 		of_client += r->client == client && r->call;
 	if (of_client >= WAITING_OF_CLIENT_MAX)
-		return "32 calls of this client wait for the agent already";
-	return s->agent->n_queue >= WAITING_MAX ? "128 calls wait for the agent already" : NULL;
+		return error_set(err, EBUSY, "%d calls of this client wait for the agent already",
+				 WAITING_OF_CLIENT_MAX);
+	return s->agent->n_queue < WAITING_MAX
+		       ? 0
+		       : error_set(err, EBUSY, "%d calls wait for the agent already", WAITING_MAX);
 }
 
 /* Takes the arguments as text where they are one line, as the agent wants them. */
@@ -80,7 +101,8 @@ static void keep_text(struct agent_request *r, const char *arguments)
 void supervisor_agent_command(struct supervisor *s, struct control_call *call, json_t *args)
 {
 	json_int_t timeout_ms = TIMEOUT_MS;
-	const char *command = NULL, *why;
+	struct error err = ERROR_INIT;
+	const char *command = NULL;
 	json_t *arguments = NULL;
 	struct agent_request *r;
 	json_error_t fault;
@@ -98,9 +120,8 @@ void supervisor_agent_command(struct supervisor *s, struct control_call *call, j
 		control_fail(call, "GenericError", "'timeout-ms' has to be between 1 and an hour");
 		return;
 	}
-	why = refusal(s, command, control_call_client(call));
-	if (why) {
-		control_fail(call, "GenericError", why);
+	if (check(s, command, control_call_client(call), &err) < 0) {
+		control_fail(call, class_of(&err), err.text);
 		return;
 	}
 	r = agent_request_new(s, command, json_incref(arguments), (uint64_t)timeout_ms);

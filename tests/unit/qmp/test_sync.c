@@ -45,6 +45,12 @@ static void test_calls_one_after_another(void **state)
 	assert_int_equal(err.code, ENOENT);
 	assert_string_equal(err.text, "no nic7");
 	assert_null(result);
+	/* The guest agent's silence, and not its refusal. */
+	say(peer, "{\"error\": {\"class\": \"DeviceNotActive\", \"desc\": \"silent\"}, "
+		  "\"id\": 1}\r\n");
+	assert_int_equal(qmp_sync_call(s, "hv-agent", NULL, 0, NULL, &err), -ENODEV);
+	assert_int_equal(err.code, ENODEV);
+	assert_string_equal(err.text, "silent");
 	/* Nobody has to take the result. */
 	say(peer, "{\"return\": {}, \"id\": 1}\r\n");
 	assert_int_equal(qmp_sync_call(s, "cont", NULL, 0, NULL, NULL), 0);
@@ -52,6 +58,7 @@ static void test_calls_one_after_another(void **state)
 	assert_string_equal(heard, NEGOTIATE
 			    "{\"execute\":\"query-status\",\"id\":1}"
 			    "{\"execute\":\"device_del\",\"id\":1,\"arguments\":{\"id\":\"nic7\"}}"
+			    "{\"execute\":\"hv-agent\",\"id\":1}"
 			    "{\"execute\":\"cont\",\"id\":1}");
 	qmp_sync_close(s);
 }
