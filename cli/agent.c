@@ -6,16 +6,21 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/common.h"
+#include "cli/interrupt.h"
 #include "qmp/sync.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
 
 enum {
 	/* The supervisor keeps the time; it gets some more to say so. */
 	ANSWER_MS = 5000,
 	ASK_AGAIN_MS_MAX = 100,
+	NOTICE_USEC = 1000 * 1000,
+	INTERRUPTED_USEC = 3 * 1000 * 1000,
 };
 
 int cli_agent_open(struct cli *cli, const char *name, struct cli_agent *ret_agent,
@@ -34,8 +39,55 @@ int cli_agent_open(struct cli *cli, const char *name, struct cli_agent *ret_agen
 
 void cli_agent_close(struct cli_agent *a)
 {
+	a->interrupt = sd_event_source_disable_unref(a->interrupt);
+	a->notice = sd_event_source_disable_unref(a->notice);
 	qmp_sync_close(a->sync);
 	a->sync = NULL;
+}
+
+static int on_notice(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct cli_agent *a = userdata;
+
+	(void)source;
+	(void)usec;
+	(void)fprintf(
+		stderr,
+		"hv: vm '%s': interrupted, waiting for the guest (a second time: without waiting)\n",
+		a->name);
+	return 0;
+}
+
+static int on_interrupt(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct cli_agent *a = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	a->interrupted = true;
+	(void)sd_event_add_time_relative(qmp_sync_loop(a->sync), &a->notice, CLOCK_MONOTONIC,
+					 NOTICE_USEC, 0, on_notice, a);
+	return qmp_sync_wait_until(a->sync, clock_now_usec() + INTERRUPTED_USEC, NULL);
+}
+
+int cli_agent_heed_interrupt(struct cli_agent *a, struct error *err)
+{
+	sd_event *loop = qmp_sync_loop(a->sync);
+	int fd = cli_interrupt_fd();
+	int rc = fd < 0 ? -errno
+			: sd_event_add_io(loop, &a->interrupt, fd, EPOLLIN, on_interrupt, a);
+
+	if (rc >= 0)
+		rc = sd_event_source_set_enabled(a->interrupt, SD_EVENT_ONESHOT);
+	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
+}
+
+/* Behind an interrupt each call has its own time. */
+static void begin_call(struct cli_agent *a)
+{
+	if (a->interrupted)
+		(void)qmp_sync_wait_until(a->sync, clock_now_usec() + INTERRUPTED_USEC, NULL);
 }
 
 static uint64_t time_left_ms(const struct cli_agent *a, uint64_t timeout_ms)
@@ -55,6 +107,7 @@ int cli_agent_call(struct cli_agent *a, const char *command, json_t *args, uint6
 	json_t *call;
 	int rc;
 
+	begin_call(a);
 	timeout_ms = time_left_ms(a, timeout_ms);
 	call = json_pack("{s:s s:I s:o*}", "command", command, "timeout-ms", (json_int_t)timeout_ms,
 			 "arguments", args);
@@ -239,6 +292,7 @@ int cli_agent_begin_read(struct cli_agent *a, json_int_t handle, size_t most,
 		json_pack("{s:s s:i s:{s:I s:I}}", "command", "guest-file-read", "timeout-ms",
 			  CLI_AGENT_MS, "arguments", "handle", handle, "count", (json_int_t)most);
 
+	begin_call(a);
 	return call ? qmp_sync_begin(a->sync, "hv-agent", call, CLI_AGENT_MS + ANSWER_MS,
 				     ret_pending, err)
 		    : error_oom(err);
@@ -274,6 +328,7 @@ int cli_agent_begin_write(struct cli_agent *a, json_int_t handle, const void *da
 {
 	cleanup_free char *encoded = base64_encode(data, len), *args = NULL;
 
+	begin_call(a);
 	if (encoded)
 		args = str_printf("{\"command\":\"guest-file-write\",\"timeout-ms\":%d,"
 				  "\"arguments\":{\"handle\":%" JSON_INTEGER_FORMAT

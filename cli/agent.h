@@ -22,6 +22,8 @@ struct cli_agent {
 	struct qmp_sync *sync; /* NULL: not open */
 	const char *name; /* of the VM, borrowed */
 	uint64_t deadline_usec; /* no call waits longer, whatever it is given; 0: none */
+	struct sd_event_source *interrupt, *notice; /* cli_agent_heed_interrupt() */
+	bool interrupted;
 };
 
 /* name is looked up among what is configured or runs. The error names the VM, here and
@@ -30,6 +32,10 @@ int cli_agent_open(struct cli *cli, const char *name, struct cli_agent *ret_agen
 		   struct error *err);
 void cli_agent_close(struct cli_agent *a); /* accepts one that is not open */
 #define cleanup_agent __attribute__((cleanup(cli_agent_close)))
+
+/* From now on an interrupt (cli/interrupt.h) leaves a call three seconds, and those after it, too,
+ * until the agent owes one its answer. Where it lasts for a second, that is told. */
+int cli_agent_heed_interrupt(struct cli_agent *a, struct error *err);
 
 /* args is stolen, also on failure. *ret_result (may be NULL) is the caller's. What the agent
  * refused is -EREMOTEIO, or -ENOENT for a command that it does not have; -ENODEV where there is no

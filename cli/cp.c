@@ -142,13 +142,18 @@ int cp_name_file(const struct copy *c, const char *file, int rc, struct error *e
 			 strstr(said.text, "Is a directory") ? " (hv cp -r)" : "");
 }
 
-static void remove_there(struct copy *c, const char *path)
+/* What a copy that failed has left there; where it cannot, the error says so. Returns rc. */
+static int remove_there(struct copy *c, const char *path, int rc, struct error *err)
 {
-	if (c->means == CP_SHELL)
-		(void)cp_run_script(c, "rm -f -- \"$1\"", (const char *const[]){path, NULL}, NULL,
-				    NULL);
-	else if (c->means == CP_POWERSHELL)
+	const struct error said = *err;
+
+	if (c->means == CP_POWERSHELL)
 		cp_windows_remove(c, path);
+	else if (c->means == CP_SHELL &&
+		 cp_run_script(c, "rm -f -- \"$1\"", (const char *const[]){path, NULL}, NULL,
+			       NULL) < 0)
+		return error_set(err, said.code, "%s; %s is left there", said.text, path);
+	return rc;
 }
 
 /* Where the file goes to, and an empty one under the temporary name, which others cannot read.
@@ -326,9 +331,7 @@ static int copy_to_guest(struct copy *c, struct error *err)
 		rc = cp_name_file(c, target, rc, err);
 	else
 		rc = take_place(c, st.st_mode, temporary, target, err);
-	if (rc < 0)
-		remove_there(c, temporary);
-	return rc;
+	return rc < 0 ? remove_there(c, temporary, rc, err) : 0;
 }
 
 /* Where a word is NAME:PATH, its path and the name before it, which the caller frees. */
@@ -374,6 +377,8 @@ static int run(struct cli *cli)
 	/* What a tar said that has ended tells more. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	rc = cli_agent_open(cli, from ? from : to, &c.agent, &cli->err);
+	if (rc == 0)
+		rc = cli_agent_heed_interrupt(&c.agent, &cli->err);
 	if (rc == 0)
 		rc = copy(&c, there_from, &cli->err);
 	show_progress(&c, true);

@@ -12,6 +12,9 @@
  * two it was in the end the script says itself, by the first byte of its own output; what
  * was shown before is not shown again.
  *
+ * An interrupt has the command told to end, and hv goes with it to its end: GRACE_USEC at most, and
+ * at most three seconds with an agent that says nothing.
+ *
  * On Windows input goes along with the start, and output comes at the end.
  */
 #include "cli/exec.h"
@@ -280,8 +283,9 @@ static int keep_time(struct session *s, struct error *err)
 	bool over = s->end_usec && clock_now_usec() >= s->end_usec;
 
 	if (s->told_to_end && over)
-		return error_set(err, ETIMEDOUT, "vm '%s': the command does not end; it runs on",
-				 s->agent.name);
+		return error_set(err, ETIMEDOUT, "vm '%s': %s", s->agent.name,
+				 s->windows ? "time is up"
+					    : "it was told to end and did not in time");
 	/* Its status alone does not say that this was our doing. */
 	if (over && !*s->interrupted && !s->windows)
 		(void)fprintf(stderr, "hv: vm '%s': time is up, the command is told to end\n",
@@ -373,6 +377,29 @@ static int finish(struct session *s, const struct cli_agent_ran *ran, struct err
 	return rc;
 }
 
+/* What is left where the agent does not answer. */
+static int tell_left(const struct session *s, int rc, struct error *err)
+{
+	const struct error said = *err;
+
+	if (s->pid)
+		return error_set(err, -rc, "%s; the command may run on there (process %lld)",
+				 said.text, (long long)s->pid);
+	return rc == -ETIMEDOUT ? error_set(err, -rc, "%s; the command may have begun", said.text)
+				: rc;
+}
+
+static int run(struct session *s, struct cli_agent_ran *ret_ran, struct error *err)
+{
+	int rc = start(s, err);
+
+	if (rc == 0)
+		rc = accompany(s, ret_ran, err);
+	if (rc == -ENODEV || rc == -ETIMEDOUT)
+		return tell_left(s, rc, err);
+	return rc == 0 ? finish(s, ret_ran, err) : rc;
+}
+
 int exec_run(struct cli *cli, const char *name, const struct exec_options *options, int *ret_status,
 	     struct error *err)
 {
@@ -396,11 +423,9 @@ int exec_run(struct cli *cli, const char *name, const struct exec_options *optio
 	if (s.end_usec)
 		s.agent.deadline_usec = s.end_usec + GRACE_USEC;
 	if (rc == 0)
-		rc = start(&s, err);
+		rc = cli_agent_heed_interrupt(&s.agent, err);
 	if (rc == 0)
-		rc = accompany(&s, &ran, err);
-	if (rc == 0)
-		rc = finish(&s, &ran, err);
+		rc = run(&s, &ran, err);
 	/* A reader of ours that has gone, or a guest that has no space: nobody goes on with it. */
 	if (rc < 0 && s.pid && !ran.out && !s.told_to_end)
 		tell_to_end(&s);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 struct qmp_sync {
@@ -15,6 +16,8 @@ struct qmp_sync {
 	qmp_sync_event_fn on_event;
 	void *arg;
 	struct error closed_by; /* code 0: it is open */
+	sd_event_source *end; /* of all waiting; NULL: there is none */
+	bool ended;
 };
 
 struct qmp_sync_pending {
@@ -91,8 +94,30 @@ void qmp_sync_close(struct qmp_sync *s)
 	if (!s)
 		return;
 	qmp_client_free(s->client);
+	sd_event_source_disable_unref(s->end);
 	sd_event_unref(s->event);
 	free(s);
+}
+
+static int on_end(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct qmp_sync *s = userdata;
+
+	(void)source;
+	(void)usec;
+	s->ended = true;
+	return 0;
+}
+
+int qmp_sync_wait_until(struct qmp_sync *s, uint64_t usec, struct error *err)
+{
+	int rc;
+
+	if (s->ended)
+		return 0;
+	s->end = sd_event_source_disable_unref(s->end);
+	rc = sd_event_add_time(s->event, &s->end, CLOCK_MONOTONIC, usec, 1, on_end, s);
+	return rc < 0 ? error_errno(err, -rc, "event loop") : 0;
 }
 
 sd_event *qmp_sync_loop(struct qmp_sync *s)
@@ -164,10 +189,11 @@ int qmp_sync_finish(struct qmp_sync *s, struct qmp_sync_pending *p, json_t **ret
 
 	/* Every call is completed, by the end of the connection at the latest. */
 	while (!p->done) {
-		rc = sd_event_run(s->event, UINT64_MAX);
+		rc = s->ended ? -ETIMEDOUT : sd_event_run(s->event, UINT64_MAX);
 		if (rc < 0) {
 			p->given_up = true;
-			return error_errno(err, -rc, "event loop");
+			return s->ended ? error_set(err, ETIMEDOUT, "no answer in time")
+					: error_errno(err, -rc, "event loop");
 		}
 	}
 	rc = error_copy(err, &p->outcome);

@@ -42,6 +42,10 @@ int qmp_sync_turn(struct qmp_sync *s, uint64_t usec, struct error *err);
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err);
 
+/* No answer is waited for beyond that time of the monotonic clock; what waits then, and all that is
+ * asked later, is -ETIMEDOUT. May be called from within the loop, and again until then. */
+int qmp_sync_wait_until(struct qmp_sync *s, uint64_t usec, struct error *err);
+
 /* The same with descriptors, which stay the caller's. */
 int qmp_sync_call_fds(struct qmp_sync *s, const char *command, json_t *args, const int *fds,
 		      size_t n_fds, uint64_t timeout_ms, json_t **ret_result, struct error *err);

@@ -112,6 +112,31 @@ static void test_peer_goes(void **state)
 	}
 }
 
+static int on_wish(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	return qmp_sync_wait_until(userdata, usec, NULL);
+}
+
+/* One that is told meanwhile to wait no longer does not, and later ones neither. */
+static void test_end_of_waiting(void **state)
+{
+	struct error err = ERROR_INIT;
+	cleanup_close int peer = -1;
+	struct qmp_sync *s = open_sync(GREETING NEGOTIATED, &peer);
+
+	(void)state;
+	assert_int_equal(qmp_sync_wait_until(s, UINT64_MAX - 1, &err), 0);
+	assert_true(sd_event_add_time_relative(qmp_sync_loop(s), NULL, CLOCK_MONOTONIC, 1, 0,
+					       on_wish, s) >= 0);
+	assert_int_equal(qmp_sync_call(s, "stop", NULL, 0, NULL, &err), -ETIMEDOUT);
+	assert_int_equal(err.code, ETIMEDOUT);
+	assert_int_equal(qmp_sync_wait_until(s, UINT64_MAX - 1, &err), 0);
+	assert_int_equal(qmp_sync_call(s, "stop", NULL, 0, NULL, &err), -ETIMEDOUT);
+	/* It goes, with what is still asked. */
+	qmp_sync_close(s);
+}
+
 static void test_late_answer_is_not_the_next_ones(void **state)
 {
 	cleanup_close int peer = -1;
@@ -193,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_calls_one_after_another),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_peer_goes),
+		cmocka_unit_test(test_end_of_waiting),
 		cmocka_unit_test(test_late_answer_is_not_the_next_ones),
 		cmocka_unit_test(test_events_come_while_it_waits),
 		cmocka_unit_test(test_loop_ends),
