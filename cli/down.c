@@ -67,8 +67,10 @@ const struct verb verb_down = {
 	.name = "down",
 	.args = "NAME…",
 	.summary = "shut virtual machines down in order",
-	.text = "The guest is asked by its agent where it runs one, else by the power button. A "
-		"guest that\ndoes not shut down in time goes on running, unless --force is given.",
+	.text = "The guest is asked by its agent where it runs one, else by the power button, which "
+		"is pressed\nagain while nothing happens, whatever the agent said. A guest that does "
+		"not shut down in time\ngoes on running, unless --force is given; what was tried is "
+		"told.",
 	.options = options,
 	.min_names = 1,
 	.max_names = SIZE_MAX,

@@ -20,6 +20,7 @@ struct stop {
 	struct qmp_client *client;
 	struct child supervisor;
 	struct stop_all *all;
+	char *forced; /* why it was ended although it was to shut down; NULL: it was not */
 	bool done;
 	int rc;
 	struct error err;
@@ -46,9 +47,13 @@ static void finish(struct stop *s, const struct error *err)
 
 static void on_reply(json_t *result, const char *class, const struct error *err, void *arg)
 {
-	(void)result;
+	struct stop *s = arg;
+	json_t *forced = json_object_get(result, "forced");
+
 	(void)class;
-	finish(arg, err);
+	if (json_is_string(forced))
+		s->forced = strdup(json_string_value(forced));
+	finish(s, err);
 }
 
 static void on_closed(const struct error *err, void *arg)
@@ -67,6 +72,11 @@ static void tell(struct cli *cli, struct stop *s)
 		cli_tell(&s->err);
 		cli->exit_code = CLI_FAILED;
 	} else {
+		if (s->forced) {
+			(void)error_set(&s->err, ETIMEDOUT, "vm '%s': %s; it was ended", s->name,
+					s->forced);
+			cli_tell(&s->err);
+		}
 		(void)printf("%s is down\n", s->name);
 	}
 }
@@ -194,6 +204,7 @@ int cli_stop_all(struct cli *cli, const char *command, json_t *args, uint64_t se
 		cli_await_supervisor(&all.v[i].supervisor);
 		tell(cli, &all.v[i]);
 		qmp_client_free(all.v[i].client);
+		free(all.v[i].forced);
 	}
 	sd_event_unref(all.event);
 	free(all.v);

@@ -279,6 +279,17 @@ void supervisor_agent_shutdown(struct supervisor *s, agent_failed_fn failed)
 		connect_agent(s);
 }
 
+void supervisor_agent_goes_on(struct supervisor *s)
+{
+	struct error err = ERROR_INIT;
+
+	(void)error_set(&err, ECANCELED, "the guest goes on");
+	s->agent->shutdown_failed = NULL;
+	if (s->agent->connection)
+		agent_cancel(s->agent->connection, &err);
+	send_next(s);
+}
+
 void supervisor_agent_connected(struct supervisor *s, int fd, const char *why)
 {
 	struct supervisor_agent *a = s->agent;

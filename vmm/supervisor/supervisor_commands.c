@@ -120,7 +120,7 @@ static const struct {
 	void (*run)(struct supervisor *s, struct control_call *call, json_t *args);
 } commands[] = {
 	{{"hv-status", .returns_value = true}, cmd_status},
-	{{"hv-shutdown", shutdown_arguments}, cmd_shutdown},
+	{{"hv-shutdown", shutdown_arguments, .returns_value = true}, cmd_shutdown},
 	{{"hv-kill"}, cmd_kill},
 	{{"hv-reload"}, cmd_reload},
 	{{"hv-copy", .returns_value = true}, cmd_copy},

@@ -98,6 +98,11 @@ struct supervisor {
 	/* Orderly shutdown. */
 	sd_event_source *stop_timer, *press_timer;
 	bool stop_forces; /* kill where the time is up */
+	/* What was done for it. */
+	bool stop_asked_agent;
+	struct error stop_agent_failed; /* code 0: it was not heard to */
+	unsigned stop_presses;
+	struct error stop_forced; /* that it was ended; code 0: it was not */
 	struct control_call *stop_waiters[STOP_WAITERS_MAX]; /* down and kill */
 	size_t n_stop_waiters;
 };
@@ -176,6 +181,8 @@ void supervisor_agent_client_gone(struct supervisor *s, unsigned client);
 /* Asks the guest to power off, before all others, whose calls are failed. failed is
  * called at most once, with s, also from within. */
 void supervisor_agent_shutdown(struct supervisor *s, agent_failed_fn failed);
+/* The guest did not, and goes on: what is asked next waits for no answer to that. */
+void supervisor_agent_goes_on(struct supervisor *s);
 /* The agent's socket, from the keeper; fd -1: why not. Takes fd. */
 void supervisor_agent_connected(struct supervisor *s, int fd, const char *why);
 void supervisor_agent_port(struct supervisor *s); /* agent_open has changed */
