@@ -79,8 +79,23 @@ static void offer_snapshots(struct complete *c)
 
 static void offer_devices(struct complete *c)
 {
-	offer_asked(c, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), "name");
+	cleanup_json json_t *children = NULL;
+	json_t *child;
+	size_t i;
+
 	offer_asked(c, "query-block", NULL, "device");
+	if (shell_ask(c->s, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"),
+		      &children) < 0)
+		return;
+	/* Beside them stands what else the container has. */
+	json_array_foreach (children, i, child)
+		if (str_after(json_get_string(child, "type") ?: "", "child<"))
+			offer(json_get_string(child, "name") ?: "", c);
+}
+
+static void offer_nodes(struct complete *c)
+{
+	offer_asked(c, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), "node-name");
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -93,16 +108,24 @@ static bool ends_with(const char *s, const char *end)
 /* Names of what the machine has, by what the argument is called. */
 static void offer_live(struct complete *c, const char *command, const char *key)
 {
-	if (ends_with(key, "node") || ends_with(key, "node-name") || str_eq(key, "nodes"))
-		offer_asked(c, "query-named-block-nodes", json_pack("{s:b}", "flat", 1),
-			    "node-name");
-	else if (str_eq(key, "tag"))
+	if (ends_with(key, "node") || ends_with(key, "node-name") || str_eq(key, "nodes") ||
+	    str_eq(key, "vmstate") || str_eq(key, "devices"))
+		offer_nodes(c);
+	else if (str_eq(key, "tag") || (str_eq(key, "name") && strstr(command, "snapshot")))
 		offer_snapshots(c);
+	else if (str_eq(key, "device") && str_after(command, "block-job-"))
+		offer_asked(c, "query-block-jobs", NULL, "device");
+	/* The block layer calls a node so, too, and QEMU's old name for a drive, of which hv makes
+	 * none. */
+	else if (str_eq(key, "device") &&
+		 (str_after(command, "block") || str_after(command, "drive-")))
+		offer_nodes(c);
 	else if (str_eq(key, "job-id") || (str_eq(key, "id") && str_after(command, "job-")))
 		offer_asked(c, "query-jobs", NULL, "id");
 	else if (str_eq(key, "id") && strstr(command, "chardev"))
 		offer_asked(c, "query-chardev", NULL, "label");
-	else if (str_eq(key, "id") || str_eq(key, "device"))
+	else if (str_eq(key, "id") || str_eq(key, "device") ||
+		 (str_eq(key, "name") && str_eq(command, "set_link")))
 		offer_devices(c);
 }
 
