@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 8 * 1024 * 1024 };
@@ -300,6 +301,7 @@ static int receive_archive(struct copy *c, const char *where, int fd, struct err
 static int unpack_here(struct copy *c, const char *where, int folder_fd, struct error *err)
 {
 	struct error complaint = ERROR_INIT;
+	struct statvfs fs;
 	struct cp_tar tar;
 	int rc = cp_tar_unpack(folder_fd, &tar, err), ended;
 
@@ -309,8 +311,12 @@ static int unpack_here(struct copy *c, const char *where, int folder_fd, struct 
 	if (rc == 0 || rc == -EPIPE) {
 		ended = cp_tar_finish(&tar, false, &complaint);
 		if (ended < 0) {
+			/* tar's words do not say so where a part was written. */
+			bool full = fstatvfs(folder_fd, &fs) == 0 && fs.f_bavail == 0;
+
 			*err = complaint;
-			rc = error_wrap(err, ended, "vm '%s': what it sent", c->agent.name);
+			rc = full ? error_wrap(err, ended, "'%s': no space left", c->path)
+				  : error_wrap(err, ended, "vm '%s': what it sent", c->agent.name);
 		} else if (rc < 0) {
 			rc = error_set(err, EPROTO, "vm '%s': it sends more than an archive",
 				       c->agent.name);

@@ -18,6 +18,14 @@ struct original {
 	char sum[SHA256_TEXT_BYTES]; /* empty: not known */
 };
 
+/* The words for it are of this side, as the error names the other's file. */
+static int write_here(const struct copy *c, int fd, const char *data, size_t len, struct error *err)
+{
+	int rc = file_write_all(fd, data, len, NULL);
+
+	return rc < 0 ? error_errno(err, -rc, "write '%s'", c->path) : 0;
+}
+
 int cp_receive(struct copy *c, json_int_t handle, int fd, struct error *err)
 {
 	struct qmp_sync_pending *next = NULL;
@@ -37,7 +45,7 @@ int cp_receive(struct copy *c, json_int_t handle, int fd, struct error *err)
 		if (rc == 0)
 			rc = cp_check_interrupt(c, err);
 		if (rc == 0 && len)
-			rc = file_write_all(fd, data, len, err);
+			rc = write_here(c, fd, data, len, err);
 		if (rc == 0)
 			cp_count(c, data, len);
 	}
