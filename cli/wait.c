@@ -336,21 +336,26 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		[WAIT_REPLACED] = "a new supervisor",
 		[WAIT_FREE] = "the end of what works on the files",
 		[WAIT_ANSWER] = "an answer of the guest agent",
-		[WAIT_PORT] = "the port",
 		[WAIT_SSH] = "an SSH server",
-		[WAIT_UNIT] = "the unit",
 	};
+	char which[128];
 	struct waiting w = {
 		.cli = cli,
 		.vm = vm,
 		.condition = condition,
 		.object = "vm",
 		.name = vm->name,
-		.wanted = wanted[condition->what],
+		.wanted = which,
 		.seen = was_up,
 		.log_fd = -1,
 	};
 
+	if (condition->what == WAIT_PORT)
+		(void)str_format(which, sizeof(which), "port %u", condition->port);
+	else if (condition->what == WAIT_UNIT)
+		(void)str_format(which, sizeof(which), "unit '%.100s'", condition->text);
+	else
+		(void)str_format(which, sizeof(which), "%s", wanted[condition->what]);
 	if (condition->what == WAIT_IP && !vm->n_nics)
 		return error_set(&cli->err, EINVAL,
 				 "vm '%s': it has no NIC that could get an address", vm->name);

@@ -16,8 +16,8 @@ enum { TIMEOUT_S = 120 };
 static const struct cli_option options[] = {
 	[OPT_FOR] = {"for", 'f', "WHAT",
 		     "running (the default), agent, ip, ssh, console:REGEX, unit:NAME, port:NUMBER "
-		     "or stopped",
-		     false, false},
+		     "or stopped; several times: all of them, in that order",
+		     false, true},
 	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS", "how long, for all of them together (120)",
 			 false, false},
 	{0},
@@ -76,44 +76,74 @@ static bool is_up(struct cli *cli, const char *name)
 	return state != VM_STATE_STOPPED && state != VM_STATE_CRASHED;
 }
 
-static int run(struct cli *cli)
+/* -1: what is wrong was told. */
+static int parse_all(struct cli *cli, struct wait_condition *conditions, regex_t *regexes, size_t n)
 {
-	const char *what = cli->values[OPT_FOR] ?: "running";
-	struct wait_condition condition;
-	uint64_t seconds, deadline_usec;
-	cleanup_free bool *was_up = NULL;
-	regex_t regex;
 	char why[128];
 
-	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
-		return 0;
-	if (!parse(what, &regex, &condition, why, sizeof(why)))
-		return *why ? cli_usage(cli, &verb_wait, "--for '%s': %s", what, why)
+	for (size_t i = 0; i < n; i++) {
+		const char *what = cli->many[i] ?: "running";
+
+		if (parse(what, &regexes[i], &conditions[i], why, sizeof(why)))
+			continue;
+		(void)(*why ? cli_usage(cli, &verb_wait, "--for '%s': %s", what, why)
 			    : cli_usage(
 				      cli, &verb_wait,
 				      "--for does not take '%s': agent, running, stopped, ip, ssh, "
 				      "console:REGEX, unit:NAME and port:N it does",
-				      what);
-	deadline_usec = clock_now_usec() + seconds * 1000000;
-	was_up = calloc(cli->n_names, sizeof(*was_up));
-	if (!was_up)
-		return error_oom(&cli->err);
-	/* One that ends while another is waited for has ended all the same. */
-	for (size_t i = 0; i < cli->n_names; i++)
-		was_up[i] = is_up(cli, cli->names[i]);
+				      what));
+		return -1;
+	}
+	return 0;
+}
+
+static void wait_all(struct cli *cli, const struct wait_condition *conditions, size_t n,
+		     const bool *was_up, uint64_t deadline_usec)
+{
 	for (size_t i = 0; i < cli->n_names; i++) {
 		const struct spec_vm *vm;
 		int rc = cli_find_any_vm(cli, cli->names[i], &vm);
+		bool up = was_up[i];
 
-		if (rc == 0)
-			rc = cli_wait_vm(cli, vm, &condition, was_up[i], deadline_usec);
+		for (size_t k = 0; rc == 0 && k < n; k++) {
+			rc = cli_wait_vm(cli, vm, &conditions[k], up, deadline_usec);
+			up = conditions[k].what != WAIT_DOWN;
+		}
 		if (rc < 0) {
 			cli_tell(&cli->err);
 			cli->exit_code = CLI_FAILED;
 		}
 	}
-	if (condition.regex)
-		regfree(&regex);
+}
+
+static int run(struct cli *cli)
+{
+	cleanup_free struct wait_condition *conditions = NULL;
+	cleanup_free regex_t *regexes = NULL;
+	cleanup_free bool *was_up = NULL;
+	uint64_t seconds, deadline_usec;
+	size_t n = 0;
+
+	if (!cli_number(cli, &verb_wait, OPT_TIMEOUT, 7 * 86400, TIMEOUT_S, &seconds))
+		return 0;
+	while (cli->many[n])
+		n++;
+	n = n ? n : 1;
+	conditions = calloc(n, sizeof(*conditions));
+	regexes = calloc(n, sizeof(*regexes));
+	was_up = calloc(cli->n_names, sizeof(*was_up));
+	if (!conditions || !regexes || !was_up)
+		return error_oom(&cli->err);
+	deadline_usec = clock_now_usec() + seconds * 1000000;
+	if (parse_all(cli, conditions, regexes, n) == 0) {
+		/* One that ends while another is waited for has ended all the same. */
+		for (size_t i = 0; i < cli->n_names; i++)
+			was_up[i] = is_up(cli, cli->names[i]);
+		wait_all(cli, conditions, n, was_up, deadline_usec);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (conditions[i].regex)
+			regfree(&regexes[i]);
 	return 0;
 }
 
