@@ -189,6 +189,24 @@ static json_t *mouse_events(char *const *words, size_t n)
 	return events;
 }
 
+/* Places are for a tablet; QEMU's words for that there is none would help nobody. */
+static int check_tablet(struct cli *cli, struct typist *t)
+{
+	cleanup_json json_t *mice = NULL;
+	json_t *mouse;
+	size_t i;
+	int rc = qmp_sync_call(t->sync, "query-mice", NULL, CLI_COMMAND_MS, &mice, &cli->err);
+
+	json_array_foreach (mice, i, mouse)
+		if (json_is_true(json_object_get(mouse, "absolute")))
+			return 0;
+	if (rc == 0)
+		rc = error_set(&cli->err, ENODEV,
+			       "it has no tablet to take places (display: vga gives it one at its "
+			       "next start); move goes without");
+	return error_wrap(&cli->err, rc, "vm '%s'", cli->names[0]);
+}
+
 static int run_mouse(struct cli *cli)
 {
 	json_t *events = mouse_events(cli->names + 1, cli->n_names - 1);
@@ -198,8 +216,12 @@ static int run_mouse(struct cli *cli)
 	if (!events)
 		return cli_usage(
 			cli, &verb_mouse,
-			"it takes to X Y, move X Y, click [BUTTON] or wheel up|down [STEPS]");
+			"it takes to X Y (0 to %d), move X Y, click "
+			"[left|middle|right|side|extra] or wheel up|down [STEPS] (up to %d)",
+			AXIS_MAX, STEPS_MAX);
 	rc = open_machine(cli, 0, &t);
+	if (rc == 0 && str_eq(cli->names[1], "to"))
+		rc = check_tablet(cli, &t);
 	if (rc == 0)
 		rc = send_events(cli, &t, json_pack("{s:O}", "events", events));
 	json_decref(events);

@@ -66,7 +66,13 @@ static int find_way(struct cli *cli, const struct spec_vm *vm, json_t *status, s
 	if (rc == -EADDRNOTAVAIL && is_down(status))
 		return error_set(&cli->err, ENOTCONN, "vm '%s' is not up (hv up %s)", vm->name,
 				 vm->name);
-	if (rc != -EADDRNOTAVAIL || !cid)
+	if (rc == -EADDRNOTAVAIL && !cid)
+		return error_set(
+			&cli->err, EADDRNOTAVAIL,
+			"vm '%s': no address is known, neither by a lease nor by its agent, "
+			"and it has no vsock (hv exec and hv console go without)",
+			vm->name);
+	if (rc != -EADDRNOTAVAIL)
 		return rc;
 	cli->err = (struct error)ERROR_INIT;
 	*ret_host = strdup(vm->name);
