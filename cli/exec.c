@@ -85,8 +85,9 @@ const struct verb verb_exec = {
 		"come as they are\nwritten, in a guest with a shell; standard input goes the other "
 		"way. What is written\npasses through files in the guest's /tmp, which only root may "
 		"read and which are gone with\nthe command. Arguments are not quoted or read by a "
-		"shell. An interrupt ends the command,\nwhich has ten seconds for it, and an agent "
-		"that is silent three; a second one does not\nwait, and leaves it running.\n"
+		"shell, and are no options of hv, also\nwithout --. An interrupt ends the command, "
+		"which has ten seconds for it, and an agent that\nis silent three; a second one does "
+		"not wait, and leaves it running.\n"
 		"In several guests it runs side by side, without standard input; each line has the "
 		"guest's\nname in front, and the highest exit status counts.\n"
 		"On Windows output comes when the command has ended, an exit status beyond 255 is "
@@ -98,6 +99,7 @@ const struct verb verb_exec = {
 	.min_names = 2,
 	.max_names = SIZE_MAX,
 	.names = CLI_NAMES_VM,
+	.ends_in_command = true,
 	.lab = CLI_LAB_OPTIONAL,
 	.run = run,
 };

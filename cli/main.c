@@ -67,6 +67,16 @@ static void take_option(struct cli *cli, const struct cli_option *option, size_t
 	*end = value;
 }
 
+/* What getopt said with '?' or ':'. A letter may be one of several behind a dash. */
+static int bad_option(const struct verb *verb, int said, char *const *argv)
+{
+	if (said == ':')
+		return bad_usage(verb, "option '%s' needs a value", argv[optind - 1]);
+	if (optopt > 0 && optopt < OPTION_HELP)
+		return bad_usage(verb, "unknown option '-%c'", optopt);
+	return bad_usage(verb, "unknown option '%s'", argv[optind - 1]);
+}
+
 /* Returns CLI_DONE to go on, CLI_USAGE, or -1 where help was all. */
 static int parse_options(const struct verb *verb, struct cli *cli, int argc, char **argv)
 {
@@ -93,13 +103,12 @@ static int parse_options(const struct verb *verb, struct cli *cli, int argc, cha
 		}
 		if (c == 1) {
 			((char **)cli->names)[cli->n_names++] = optarg;
+			if (verb->ends_in_command && cli->n_names > 1)
+				break;
 			continue;
 		}
 		if (c == '?' || c == ':')
-			return bad_usage(verb,
-					 c == ':' ? "option '%s' needs a value"
-						  : "unknown option '%s'",
-					 argv[optind - 1]);
+			return bad_option(verb, c, argv);
 		for (size_t i = 0; i < n; i++)
 			if (c == OPTION_BASE + (int)i ||
 			    (verb->options[i].letter && c == verb->options[i].letter))
@@ -193,10 +202,7 @@ static int parse_global(int argc, char **argv, const char **ret_config, int *ret
 		else if (c == 'c')
 			*ret_config = optarg;
 		else
-			return bad_usage(NULL,
-					 c == ':' ? "option '%s' needs a value"
-						  : "unknown option '%s'",
-					 argv[optind - 1]);
+			return bad_option(NULL, c, argv);
 	}
 	*ret_next = optind;
 	return CLI_DONE;

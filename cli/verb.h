@@ -64,6 +64,7 @@ struct verb {
 	enum cli_lab lab;
 	bool hidden;
 	bool takes_command; /* what stands behind its first name is no option of ours */
+	bool ends_in_command; /* nor is what stands behind its second one */
 	int (*run)(struct cli *cli);
 };
 

@@ -59,7 +59,7 @@ static const char linux_script[] =
 	"\t\"$@\" <&7 >&8 2>&9 7<&- 8>&- 9>&- &\n"
 	"fi\n"
 	"c=$!\n"
-	"while wait $c; r=$?; [ -n \"$k\" ]; do k=; done\n"
+	"while wait $c 2>/dev/null; r=$?; [ -n \"$k\" ]; do k=; done\n"
 	"[ -z \"$i\" ] || echo q 1<>$x.w\n"
 	"m=C\n"
 	"if [ -s $x.s ]; then m=S\n"
