@@ -97,7 +97,10 @@ static void begin_input(struct session *s)
 static int exec(struct session *s, json_t *args, struct error *err)
 {
 	if (!args)
-		return error_set(err, EINVAL, "vm '%s': an argument is not UTF-8", s->agent.name);
+		return error_set(
+			err, EINVAL,
+			"vm '%s': an argument or a variable is not UTF-8, which an agent cannot be given",
+			s->agent.name);
 	return cli_agent_begin_exec(&s->agent, args, &s->pid, err);
 }
 

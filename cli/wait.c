@@ -356,7 +356,8 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 		(void)str_format(which, sizeof(which), "unit '%.100s'", condition->text);
 	else
 		(void)str_format(which, sizeof(which), "%s", wanted[condition->what]);
-	if (condition->what == WAIT_IP && !vm->n_nics)
+	/* Of one that is not configured any more nothing is known. */
+	if (condition->what == WAIT_IP && !vm->n_nics && vm != &cli->stray)
 		return error_set(&cli->err, EINVAL,
 				 "vm '%s': it has no NIC that could get an address", vm->name);
 	return wait_until(&w, deadline_usec, &cli->err);
