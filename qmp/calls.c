@@ -135,6 +135,13 @@ static void complete(struct qmp_call *call, json_t *result, const char *class,
 	free(call);
 }
 
+static int code_of(const char *class)
+{
+	if (str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound"))
+		return ENOENT;
+	return str_eq(class, "DeviceNotActive") ? ENODEV : EREMOTEIO;
+}
+
 static void complete_with(struct qmp_call *call, json_t *message)
 {
 	json_t *failure = json_object_get(message, "error");
@@ -148,11 +155,7 @@ static void complete_with(struct qmp_call *call, json_t *message)
 	class = json_string_value(json_object_get(failure, "class"));
 	desc = json_string_value(json_object_get(failure, "desc"));
 	class = class ? class : "GenericError";
-	(void)error_set(&err,
-			str_eq(class, "CommandNotFound") || str_eq(class, "DeviceNotFound")
-				? ENOENT
-				: EREMOTEIO,
-			"%s", desc ? desc : "no reason given");
+	(void)error_set(&err, code_of(class), "%s", desc ? desc : "no reason given");
 	complete(call, NULL, class, &err);
 }
 

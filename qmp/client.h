@@ -27,8 +27,8 @@ struct error;
 struct qmp_client;
 
 /* result is borrowed and NULL on failure; err is NULL on success. For an error
- * that QEMU reported, err->code is EREMOTEIO, or ENOENT for
- * CommandNotFound/DeviceNotFound, and class is its error class (else NULL). */
+ * that QEMU reported, err->code is EREMOTEIO, or ENOENT for CommandNotFound/DeviceNotFound,
+ * or ENODEV for DeviceNotActive, and class is its error class (else NULL). */
 typedef void (*qmp_reply_fn)(json_t *result, const char *class, const struct error *err, void *arg);
 
 struct qmp_handlers {

@@ -31,14 +31,13 @@ static void on_reply(json_t *result, const char *class, const struct error *err,
 {
 	struct qmp_sync_pending *p = arg;
 
+	(void)class;
 	if (p->given_up) {
 		free(p);
 		return;
 	}
 	p->done = true;
 	p->outcome = err ? *err : (struct error)ERROR_INIT;
-	if (class && str_eq(class, "DeviceNotActive"))
-		p->outcome.code = ENODEV;
 	p->result = json_incref(result);
 }
 

@@ -37,8 +37,7 @@ bool qmp_sync_is_closed(const struct qmp_sync *s);
 int qmp_sync_turn(struct qmp_sync *s, uint64_t usec, struct error *err);
 
 /* Waits at most timeout_ms (0: for ever). args is stolen, also on failure. *ret_result (may be
- * NULL) is the caller's. -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h, and -ENODEV for an
- * error of the class DeviceNotActive. */
+ * NULL) is the caller's. -ETIMEDOUT, -ECONNRESET and so on as in qmp/client.h. */
 int qmp_sync_call(struct qmp_sync *s, const char *command, json_t *args, uint64_t timeout_ms,
 		  json_t **ret_result, struct error *err);
 
