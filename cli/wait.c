@@ -324,6 +324,12 @@ static int wait_until(struct waiting *w, uint64_t deadline_usec, struct error *e
 	return error_wrap_if(err, rc < 0 ? rc : 0, "%s '%s'", w->object, w->name);
 }
 
+static bool needs_agent(const struct wait_condition *condition)
+{
+	return condition->what == WAIT_AGENT || condition->what == WAIT_ANSWER ||
+	       condition->what == WAIT_UNIT;
+}
+
 int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_condition *condition,
 		bool was_up, uint64_t deadline_usec)
 {
@@ -360,6 +366,9 @@ int cli_wait_vm(struct cli *cli, const struct spec_vm *vm, const struct wait_con
 	if (condition->what == WAIT_IP && !vm->n_nics && vm != &cli->stray)
 		return error_set(&cli->err, EINVAL,
 				 "vm '%s': it has no NIC that could get an address", vm->name);
+	if (needs_agent(condition) && !vm->agent && vm != &cli->stray)
+		return error_set(&cli->err, EINVAL,
+				 "vm '%s': it has no port for an agent (agent: false)", vm->name);
 	return wait_until(&w, deadline_usec, &cli->err);
 }
 
