@@ -105,20 +105,24 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && str_eq(s + n - m, end);
 }
 
+static bool is_node(const char *command, const char *key)
+{
+	/* The block layer calls a node so, too, and QEMU's old name for a drive, of which hv makes
+	 * none. */
+	if (str_eq(key, "device"))
+		return str_after(command, "block") || str_after(command, "drive-");
+	return ends_with(key, "node") || ends_with(key, "node-name") || str_eq(key, "nodes") ||
+	       str_eq(key, "vmstate") || str_eq(key, "devices");
+}
+
 /* Names of what the machine has, by what the argument is called. */
 static void offer_live(struct complete *c, const char *command, const char *key)
 {
-	if (ends_with(key, "node") || ends_with(key, "node-name") || str_eq(key, "nodes") ||
-	    str_eq(key, "vmstate") || str_eq(key, "devices"))
-		offer_nodes(c);
-	else if (str_eq(key, "tag") || (str_eq(key, "name") && strstr(command, "snapshot")))
+	if (str_eq(key, "tag") || (str_eq(key, "name") && strstr(command, "snapshot")))
 		offer_snapshots(c);
 	else if (str_eq(key, "device") && str_after(command, "block-job-"))
 		offer_asked(c, "query-block-jobs", NULL, "device");
-	/* The block layer calls a node so, too, and QEMU's old name for a drive, of which hv makes
-	 * none. */
-	else if (str_eq(key, "device") &&
-		 (str_after(command, "block") || str_after(command, "drive-")))
+	else if (is_node(command, key))
 		offer_nodes(c);
 	else if (str_eq(key, "job-id") || (str_eq(key, "id") && str_after(command, "job-")))
 		offer_asked(c, "query-jobs", NULL, "id");
