@@ -68,9 +68,10 @@ static int set_next_state(struct cli *cli, const struct spec_vm *vm, const char 
 		rc = vm_pins_load(dirfd, &pins, err);
 	/* What a guest has put there is not thrown away by a word like this. */
 	if (rc == 0 && state && pins.cpu && prepared_is_lasting(vm))
-		rc = error_set(
-			err, EEXIST,
-			"it has run before, and has a TPM or disks with a life of their own");
+		rc = error_set(err, EEXIST,
+			       "it has run before, and has a TPM or disks with a life of their own "
+			       "(fork to another name, or remove one that hv made: hv rm %s)",
+			       vm->name);
 	if (rc == 0 && (state || pins.next_state)) {
 		free(pins.next_state);
 		pins.next_state = state ? strdup(state) : NULL;
