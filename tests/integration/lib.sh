@@ -105,6 +105,21 @@ ok()
 	return "$status"
 }
 
+# killed_at POINT COMMAND...: whether it is killed at that fault point, before its end; $work/said has
+# its words. Who clears up behind the last one may be in its way still.
+killed_at()
+{
+	local i status
+	for i in $(seq 20); do
+		status=$( (HV_FAULT=$1 "${@:2}" >"$work/said" 2>&1; echo $?) 2>/dev/null)
+		[ "$status" = 137 ] && return 0
+		[ "$status" = 0 ] && return 1
+		sleep 0.5
+	done
+	note "at point $1: status $status" "$(cat "$work/said")"
+	return 1
+}
+
 # fails "what is refused" STATUS "words it says" COMMAND...
 fails()
 {
