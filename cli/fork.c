@@ -55,7 +55,7 @@ static bool links_up(const struct cli *cli)
 	return cli->values[OPT_LINKS] && str_eq(cli->values[OPT_LINKS], "up");
 }
 
-/* Sets what it is to begin with; NULL: nothing, it boots. */
+/* Sets what it is to begin with. */
 static int set_next_state(struct cli *cli, const struct spec_vm *vm, const char *state,
 			  struct error *err)
 {
@@ -67,16 +67,16 @@ static int set_next_state(struct cli *cli, const struct spec_vm *vm, const char 
 	if (rc == 0)
 		rc = vm_pins_load(dirfd, &pins, err);
 	/* What a guest has put there is not thrown away by a word like this. */
-	if (rc == 0 && state && pins.cpu && prepared_is_lasting(vm))
+	if (rc == 0 && pins.cpu && prepared_is_lasting(vm))
 		rc = error_set(err, EEXIST,
 			       "it has run before, and has a TPM or disks with a life of their own "
 			       "(fork to another name, or remove one that hv made: hv rm %s)",
 			       vm->name);
-	if (rc == 0 && (state || pins.next_state)) {
+	if (rc == 0) {
 		free(pins.next_state);
-		pins.next_state = state ? strdup(state) : NULL;
-		pins.next_links_up = state && links_up(cli);
-		rc = state && !pins.next_state ? error_oom(err) : vm_pins_save(dirfd, &pins, err);
+		pins.next_state = strdup(state);
+		pins.next_links_up = links_up(cli);
+		rc = pins.next_state ? vm_pins_save(dirfd, &pins, err) : error_oom(err);
 	}
 	vm_pins_free(&pins);
 	return rc;
@@ -254,7 +254,7 @@ static void clean_up(struct cli *cli, const bool *is_made)
 
 		if (!vm || is_up(cli, vm))
 			continue;
-		(void)set_next_state(cli, vm, NULL, NULL);
+		prepared_forget(&cli->paths, vm->name);
 		if (is_made[i - 1])
 			(void)machine_remove(&cli->paths, cli->names[i], NULL);
 	}

@@ -13,8 +13,8 @@
 #include "cli/plan.h"
 #include "cli/spares.h"
 #include "cli/wait.h"
+#include "vmm/fork/prepared.h"
 #include "vmm/layers/layers.h"
-#include "vmm/pins.h"
 #include "vmm/snapshot/suspend.h"
 
 #include <errno.h>
@@ -36,23 +36,6 @@ static const struct cli_option options[] = {
 	{0},
 };
 
-/* What hv fork said that it is to begin with. */
-static void discard_fork(const struct paths *paths, const char *vm)
-{
-	struct vm_pins pins = {0};
-	cleanup_close int dirfd = -1;
-
-	if (paths_open_state(paths, PATHS_VM, vm, 0, &dirfd, NULL) < 0 ||
-	    vm_pins_load(dirfd, &pins, NULL) < 0)
-		return;
-	if (pins.next_state) {
-		free(steal_ptr(&pins.next_state));
-		pins.next_links_up = false;
-		(void)vm_pins_save(dirfd, &pins, NULL);
-	}
-	vm_pins_free(&pins);
-}
-
 /* Of those that are not up; what runs has no such state. */
 static void discard_states(struct up *u)
 {
@@ -63,7 +46,7 @@ static void discard_states(struct up *u)
 			continue;
 		if (suspend_discard(paths, u->vms[i]->name))
 			u->machines[i].saved = false;
-		discard_fork(paths, u->vms[i]->name);
+		prepared_forget(paths, u->vms[i]->name);
 	}
 }
 

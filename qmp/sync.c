@@ -2,7 +2,6 @@
 #include "qmp/sync.h"
 
 #include "base/error.h"
-#include "base/str.h"
 #include "qmp/client.h"
 
 #include <errno.h>

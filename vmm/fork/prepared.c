@@ -358,3 +358,19 @@ const char *prepared_choose(const struct spec_vm *vm, const struct vm_pins *pins
 		return pins->next_state;
 	return pins->begun && prepared_is_lasting(vm) ? NULL : vm->template_state;
 }
+
+void prepared_forget(const struct paths *paths, const char *vm)
+{
+	struct vm_pins pins = {0};
+	cleanup_close int dirfd = -1;
+
+	if (paths_open_state(paths, PATHS_VM, vm, 0, &dirfd, NULL) < 0 ||
+	    vm_pins_load(dirfd, &pins, NULL) < 0)
+		return;
+	if (pins.next_state) {
+		free(steal_ptr(&pins.next_state));
+		pins.next_links_up = false;
+		(void)vm_pins_save(dirfd, &pins, NULL);
+	}
+	vm_pins_free(&pins);
+}

@@ -90,6 +90,8 @@ int prepared_remove(const struct paths *paths, const char *name, struct error *e
  * template-state:, where it has not begun a life of its own. NULL: none, it boots. Borrowed.
  */
 const char *prepared_choose(const struct spec_vm *vm, const struct vm_pins *pins);
+/* What hv fork asked for is not to be any more. */
+void prepared_forget(const struct paths *paths, const char *vm);
 
 /* Whether the machine keeps something from one life to the next: what a fork would belie. */
 bool prepared_is_lasting(const struct spec_vm *vm);
