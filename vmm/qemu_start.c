@@ -208,11 +208,12 @@ static int spawn_qemu(struct resources *r, char *const *argv, const struct fd_ma
 	 * when the heap of a thread is to shrink (none is larger than the 64 MiB from which on it
 	 * would), a configuration for SPICE's first client, and tables to convert the text of an
 	 * error that GLib puts into words, also where nobody reads them. With that limit fixed
-	 * the one for mappings of their own does not adapt itself any more. */
+	 * the one for mappings of their own does not adapt itself any more: it is as high as that
+	 * would go, so that a kernel that QEMU reads goes to its heap (docs/figures.md). */
 	static const char *const settings[] = {
 		"MALLOC_ARENA_MAX=8",
 		"MALLOC_TRIM_THRESHOLD_=67108864",
-		"MALLOC_MMAP_THRESHOLD_=4194304",
+		"MALLOC_MMAP_THRESHOLD_=33554432",
 		"OPENSSL_CONF=",
 		"CHARSET=UTF-8",
 	};
