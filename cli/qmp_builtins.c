@@ -134,9 +134,11 @@ static int run_wait(struct qmp_shell *s, char *const *words, size_t n)
 		return error_set(&s->err, EINVAL, "wait takes an event, and seconds at most");
 	if (n == 2 && !parse_seconds(s, words[1], &timeout_ms))
 		return -s->err.code;
+	/* Whoever ended the machine may wait for its end: there is no schema any more. */
 	rc = check_event(s, words[0]);
-	if (rc < 0)
+	if (rc == -ENOENT || rc == -EINTR)
 		return rc;
+	s->err.code = 0;
 	deadline = clock_now_usec() + timeout_ms * 1000;
 	while (!take_event(s, words[0], &from)) {
 		uint64_t now = clock_now_usec();

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 
+enum { TYPE_BYTES = 80 };
+
 /* QEMU's names of its builtin types; and what it calls them where one is expected. */
 static const struct {
 	const char *schema, *words;
@@ -72,15 +74,17 @@ void command_add_common_schema(struct strbuf *into)
 	strbuf_addf(into, ", {\"name\": \"hv:empty\", \"meta-type\": \"object\", \"members\": []}");
 }
 
-void command_add_schema(struct strbuf *into, const struct command *command)
+/* What it takes, as a type of its own where that is anything; ret_type is its name. */
+static void add_arguments(struct strbuf *into, const struct command *command,
+			  char ret_type[static TYPE_BYTES])
 {
 	const struct command_argument *a = command->arguments;
-	char arg_type[80] = "hv:empty";
 
+	(void)str_format(ret_type, TYPE_BYTES, "hv:empty");
 	if (a && a->name) {
-		(void)str_format(arg_type, sizeof(arg_type), "hv:%s-arg", command->name);
+		(void)str_format(ret_type, TYPE_BYTES, "hv:%s-arg", command->name);
 		strbuf_addf(into, ", {\"name\": \"%s\", \"meta-type\": \"object\", \"members\": [",
-			    arg_type);
+			    ret_type);
 		for (; a->name; a++)
 			strbuf_addf(into, "%s{\"name\": \"%s\", %s\"type\": \"%s\"}",
 				    a == command->arguments ? "" : ", ", a->name,
@@ -88,8 +92,24 @@ void command_add_schema(struct strbuf *into, const struct command *command)
 				    types[a->type].schema);
 		strbuf_addf(into, "]}");
 	}
+}
+
+void command_add_schema(struct strbuf *into, const struct command *command)
+{
+	char arg_type[TYPE_BYTES];
+
+	add_arguments(into, command, arg_type);
 	strbuf_addf(into,
 		    ", {\"name\": \"%s\", \"meta-type\": \"command\", \"arg-type\": \"%s\", "
 		    "\"ret-type\": \"%s\"}",
 		    command->name, arg_type, command->returns_value ? "any" : "hv:empty");
+}
+
+void command_add_event_schema(struct strbuf *into, const struct command *event)
+{
+	char arg_type[TYPE_BYTES];
+
+	add_arguments(into, event, arg_type);
+	strbuf_addf(into, ", {\"name\": \"%s\", \"meta-type\": \"event\", \"arg-type\": \"%s\"}",
+		    event->name, arg_type);
 }

@@ -34,6 +34,8 @@ void command_add_name(struct strbuf *into, const struct command *command);
 
 /* As entries of query-qmp-schema, with commas in front; and, once, what they share. */
 void command_add_schema(struct strbuf *into, const struct command *command);
+/* The same for an event, whose name and data a row has in their place. */
+void command_add_event_schema(struct strbuf *into, const struct command *event);
 void command_add_common_schema(struct strbuf *into);
 
 #endif

@@ -292,7 +292,7 @@ static void pause_life(struct keeper *k)
 	fault_point("pause over");
 	/* Who ended the pause hears of it when all is gone. */
 	if (!k->killed && !k->stopping)
-		keeper_dismiss(k);
+		keeper_dismiss(k, VM_END_NOT);
 }
 
 static void close_sockets(struct keeper *k)
@@ -303,13 +303,20 @@ static void close_sockets(struct keeper *k)
 		close_fd(&k->screen_fds[i]);
 }
 
+static enum vm_end how_it_ended(const struct keeper *k)
+{
+	if (k->killed)
+		return VM_END_KILLED;
+	return k->failure.code ? VM_END_CRASHED : VM_END_IN_ORDER;
+}
+
 static int keep(struct keeper *k, struct error *err)
 {
 	for (;;) {
 		live(k);
 		if (k->reload) {
 			child_destroy(&k->supervisor);
-			keeper_dismiss(k);
+			keeper_dismiss(k, VM_END_NOT);
 			close_sockets(k);
 			rundir_release(&k->run);
 			return KEEPER_AGAIN;
@@ -318,7 +325,7 @@ static int keep(struct keeper *k, struct error *err)
 			continue;
 		if (!keeper_lives_again(k))
 			break;
-		keeper_dismiss(k);
+		keeper_dismiss(k, VM_END_CRASHED);
 		pause_life(k);
 		if (k->killed || k->stopping)
 			break;
@@ -329,7 +336,7 @@ static int keep(struct keeper *k, struct error *err)
 	rundir_remove(&k->run, k->options->paths, PATHS_VM, k->options->vm->name);
 	fault_point("run folder gone");
 	/* Who asked for the end hears of it when all is gone. */
-	keeper_dismiss(k);
+	keeper_dismiss(k, how_it_ended(k));
 	if (!k->failure.code)
 		return 0;
 	*err = k->failure;

@@ -323,9 +323,14 @@ void keeper_unwatch(struct keeper *k)
 	k->watchdog = sd_event_source_disable_unref(k->watchdog);
 }
 
-void keeper_dismiss(struct keeper *k)
+void keeper_dismiss(struct keeper *k, enum vm_end how)
 {
-	keeper_tell(k, (struct vm_message){.word = SUPERVISOR_GONE}, NULL, -1);
+	keeper_tell(k,
+		    (struct vm_message){.word = SUPERVISOR_GONE,
+					.number = how,
+					.reason = keeper_lives_again(k) ? VM_REASON_RESTART
+									: VM_REASON_NONE},
+		    how == VM_END_CRASHED ? k->failure.text : NULL, -1);
 	if (k->supervisor.pidfd >= 0 && child_wait(&k->supervisor, DISMISS_MS, NULL, NULL) < 0)
 		child_destroy(&k->supervisor);
 	close_fd(&k->channel);

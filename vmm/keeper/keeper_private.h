@@ -117,7 +117,8 @@ void keeper_tell(struct keeper *k, struct vm_message m, const char *text, int fd
 int keeper_spawn(struct keeper *k, struct error *err);
 /* Stops looking at it: the loop is over. */
 void keeper_unwatch(struct keeper *k);
-/* Lets it end by itself, for it answers who waits, and ends it when it does not. */
-void keeper_dismiss(struct keeper *k);
+/* Lets it end by itself, for it answers who waits, and ends it when it does not. how: what it
+ * tells its clients of the machine. */
+void keeper_dismiss(struct keeper *k, enum vm_end how);
 
 #endif

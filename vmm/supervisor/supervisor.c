@@ -185,8 +185,9 @@ static void hear_stop(struct supervisor *s, const struct vm_message *m, int fd)
 
 static void hear_gone(struct supervisor *s, const struct vm_message *m, int fd)
 {
-	(void)m;
 	(void)fd;
+	if (m->number > VM_END_NOT && m->number < VM_END_COUNT)
+		supervisor_say_ended(s, m);
 	(void)sd_event_exit(s->event, 0);
 }
 

@@ -141,6 +141,7 @@ void supervisor_add_schema(struct strbuf *into)
 	command_add_common_schema(into);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		command_add_schema(into, &commands[i].row);
+	supervisor_add_event_schema(into);
 }
 
 /* One of hvup's own. */

@@ -80,6 +80,7 @@ static void begin(struct supervisor *s)
 		return;
 	s->running_once = true;
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
+	supervisor_say_started(s);
 	supervisor_spare_answer(s, NULL);
 	if (s->start->incoming)
 		supervisor_came_in(s);
@@ -235,6 +236,7 @@ static void let_wait(struct supervisor *s)
 	s->running_once = true;
 	supervisor_event(s, VM_EVENT_STANDS);
 	supervisor_tell(s, (struct vm_message){.word = KEEPER_RUNS}, NULL);
+	supervisor_say_started(s);
 }
 
 void supervisor_run(struct supervisor *s)

@@ -5,7 +5,7 @@
  * clients' side), supervisor_forward.c (from the one to the other), supervisor_stop.c
  * (orderly shutdown), supervisor_agent.c (the guest's agent), supervisor_fork.c (a guest that
  * goes on from another's state), supervisor_spare.c (one that waits with that),
- * supervisor_copy.c (a state that is copied).
+ * supervisor_copy.c (a state that is copied), supervisor_events.c (what hvup itself tells of it).
  */
 #ifndef HV_VMM_SUPERVISOR_PRIVATE_H
 #define HV_VMM_SUPERVISOR_PRIVATE_H
@@ -125,6 +125,12 @@ void supervisor_query_agent(struct supervisor *s); /* whether the agent's port i
 void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 void supervisor_set_vnc_password(struct supervisor *s); /* from then on TCP is served */
 
+/* supervisor_events.c: to all clients */
+struct strbuf;
+void supervisor_say_started(struct supervisor *s);
+void supervisor_say_ended(struct supervisor *s, const struct vm_message *m); /* SUPERVISOR_GONE */
+void supervisor_add_event_schema(struct strbuf *into);
+
 /* supervisor_incoming.c: a guest that does not boot */
 void supervisor_expect(struct supervisor *s); /* says how it will come */
 void supervisor_take_in(struct supervisor *s); /* what it goes on from */
@@ -162,7 +168,6 @@ void supervisor_withdraw(struct supervisor *s, unsigned client);
 
 /* supervisor_commands.c */
 /* What stands behind QEMU's own in query-commands and query-qmp-schema. */
-struct strbuf;
 void supervisor_list_commands(struct strbuf *into);
 void supervisor_add_schema(struct strbuf *into);
 extern const struct control_handlers supervisor_commands;

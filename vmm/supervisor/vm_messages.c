@@ -26,6 +26,14 @@ static const char *const reason_texts[] = {
 };
 static_assert(ARRAY_SIZE(reason_texts) == VM_REASON_COUNT, "a text each");
 
+static const char *const end_names[] = {
+	[VM_END_NOT] = NULL,
+	[VM_END_IN_ORDER] = "in-order",
+	[VM_END_KILLED] = "killed",
+	[VM_END_CRASHED] = "crashed",
+};
+static_assert(ARRAY_SIZE(end_names) == VM_END_COUNT, "a name each");
+
 static const char *const socket_names[] = {
 	[VM_SOCKET_MONITOR] = NAME_MONITOR,
 	[VM_SOCKET_SERIAL] = NAME_SERIAL,
@@ -41,6 +49,11 @@ const char *keeper_word_name(enum keeper_word word)
 const char *vm_reason_text(enum vm_reason reason)
 {
 	return reason_texts[reason];
+}
+
+const char *vm_end_name(enum vm_end end)
+{
+	return end_names[end];
 }
 
 const char *vm_socket_name(enum vm_socket socket)

@@ -41,7 +41,9 @@ enum supervisor_word {
 	SUPERVISOR_STOP, /* orderly shutdown; number: milliseconds until it is forced */
 	SUPERVISOR_SWTPM_ENDED, /* number: status as waitpid()'s */
 	SUPERVISOR_QEMU_ENDED, /* number: status; say KEEPER_ENDED when all is read */
-	SUPERVISOR_GONE, /* everything is gone: answer who waits, and end */
+	/* Everything is gone: answer who waits, and end. number: enum vm_end; reason; text: why it
+	 * crashed */
+	SUPERVISOR_GONE,
 	SUPERVISOR_PING,
 	SUPERVISOR_NOTED, /* answers KEEPER_STATE: whoever looks now sees it */
 	SUPERVISOR_RUN, /* what was saved is used up: the guest may run */
@@ -53,6 +55,9 @@ enum vm_socket { VM_SOCKET_MONITOR, VM_SOCKET_SERIAL, VM_SOCKET_AGENT, VM_SOCKET
 
 /* Why it is paused, or what comes next. */
 enum vm_reason { VM_REASON_NONE, VM_REASON_DISK_FULL, VM_REASON_RESTART, VM_REASON_COUNT };
+
+/* How a life of the machine ended, if it did. */
+enum vm_end { VM_END_NOT, VM_END_IN_ORDER, VM_END_KILLED, VM_END_CRASHED, VM_END_COUNT };
 
 enum { VM_MESSAGE_TEXT_MAX = 1000 };
 
@@ -67,6 +72,7 @@ struct vm_message {
 
 const char *keeper_word_name(enum keeper_word word);
 const char *vm_reason_text(enum vm_reason reason); /* NULL for none */
+const char *vm_end_name(enum vm_end end); /* NULL for VM_END_NOT */
 const char *vm_socket_name(enum vm_socket socket); /* its file in the run folder */
 
 /* Whether a message of the supervisor is one that a keeper acts on: every member in

@@ -23,6 +23,7 @@ static const struct command_argument arguments[] = {
 };
 static const struct command with = {"hv-with", arguments, .returns_value = true};
 static const struct command without = {.name = "hv-without"};
+static const struct command event = {"HV_HAPPENED"};
 
 static void test_arguments(void **state)
 {
@@ -58,7 +59,7 @@ static void test_schema(void **state)
 	cleanup_strbuf struct strbuf text = {0};
 	cleanup_json json_t *schema = NULL;
 	json_t *entry, *member;
-	size_t i, j, n_commands = 0;
+	size_t i, j, n_commands = 0, n_events = 0;
 
 	(void)state;
 	strbuf_addf(&text, "[{\"name\": \"str\"}, {\"name\": \"int\"}, {\"name\": \"bool\"}, "
@@ -66,12 +67,14 @@ static void test_schema(void **state)
 	command_add_common_schema(&text);
 	command_add_schema(&text, &with);
 	command_add_schema(&text, &without);
+	command_add_event_schema(&text, &event);
 	strbuf_add(&text, "]", 1);
 	schema = json_loads(text.data, 0, NULL);
 	assert_non_null(schema);
 	json_array_foreach (schema, i, entry) {
 		cleanup_strbuf struct strbuf names = {0};
 
+		n_events += str_eq(json_get_string(entry, "meta-type") ?: "", "event");
 		n_commands += str_eq(json_get_string(entry, "meta-type") ?: "", "command");
 		json_array_foreach (json_object_get(entry, "members"), j, member)
 			strbuf_addf(&names, "%s:%s%s ", json_get_string(member, "name"),
@@ -79,8 +82,11 @@ static void test_schema(void **state)
 				    json_object_get(member, "default") ? "?" : "");
 		if (str_eq(json_get_string(entry, "name"), "hv:hv-with-arg"))
 			assert_string_equal(names.data, "name:str n:int? force:bool? any:any? ");
+		if (str_eq(json_get_string(entry, "name"), "HV_HAPPENED"))
+			assert_string_equal(json_get_string(entry, "arg-type"), "hv:empty");
 	}
 	assert_int_equal(n_commands, 2);
+	assert_int_equal(n_events, 1);
 	strbuf_free(&text);
 	command_add_name(&text, &without);
 	assert_string_equal(text.data, ", {\"name\": \"hv-without\"}");
