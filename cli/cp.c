@@ -14,6 +14,7 @@
 #include "cli/cp_private.h"
 #include "cli/cp_windows.h"
 #include "cli/interrupt.h"
+#include "qmp/said.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +140,7 @@ int cp_name_file(const struct copy *c, const char *file, int rc, struct error *e
 
 	return error_set(err, -rc, "vm '%s': %s: %s%s", c->agent.name, file,
 			 words ? words : said.text,
-			 strstr(said.text, "Is a directory") ? " (hv cp -r)" : "");
+			 qmp_said_is_folder(said.text) ? " (hv cp -r)" : "");
 }
 
 /* What a copy that failed has left there; where it cannot, the error says so. Returns rc. */

@@ -117,6 +117,13 @@ static int check(const struct picture *p, uint32_t *ret_width, uint32_t *ret_hei
 	return 0;
 }
 
+static bool has_screen(const struct cli *cli, const char *name)
+{
+	cleanup_close int fd = -1;
+
+	return rundir_connect(&cli->paths, PATHS_VM, name, NAME_VNC, &fd, NULL) != -ENOENT;
+}
+
 static int take(struct cli *cli, const struct spec_vm *vm, struct picture *p)
 {
 	struct qmp_sync *sync = NULL;
@@ -128,7 +135,8 @@ static int take(struct cli *cli, const struct spec_vm *vm, struct picture *p)
 	if (rc == 0)
 		rc = dump(cli, sync, p->fd);
 	qmp_sync_close(sync);
-	if (rc < 0 && strstr(cli->err.text, "no console"))
+	/* A QEMU that refuses has no class for that; hvup knows what it gave it. */
+	if (rc == -EREMOTEIO && !has_screen(cli, vm->name))
 		rc = error_set(&cli->err, ENODEV,
 			       "it has no screen (display: vga gives it one at its next start)");
 	return rc;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/str.h"
+#include "qmp/said.h"
 #include "qmp/sync.h"
 #include "vmm/json.h"
 #include "vmm/signals.h"
@@ -164,7 +165,7 @@ int jobs_wait(struct jobs *j, const char *prefix, size_t n, enum jobs_until unti
 		if (rc < 0)
 			return rc;
 		if (s.error[0])
-			return error_set(err, strstr(s.error, "No space left") ? ENOSPC : EIO, "%s",
+			return error_set(err, qmp_said_no_space(s.error) ? ENOSPC : EIO, "%s",
 					 s.error);
 		if (s.n < n)
 			return error_set(err, ECONNRESET, "a job of QEMU's has gone");
