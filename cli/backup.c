@@ -109,6 +109,9 @@ static int run(struct cli *cli)
 
 	if (rc < 0)
 		return rc;
+	if (str_eq(request.folder, "-"))
+		return cli_usage(cli, &verb_backup,
+				 "a backup is a folder and cannot go to standard output");
 	if (cli->values[OPTION_LIMIT] &&
 	    (!str_parse_size(cli->values[OPTION_LIMIT], &request.limit_bytes) ||
 	     request.limit_bytes > INT64_MAX))

@@ -282,6 +282,10 @@ static int run(struct cli *cli)
 
 	if (s.watch && cli->values[OPT_SIZE])
 		return cli_usage(cli, &verb_console, "--size types, and --watch does not");
+	if (record && str_eq(record, "-"))
+		return cli_usage(
+			cli, &verb_console,
+			"--record takes a file: standard output is where the console is shown");
 	rc = cli_find_any_vm(cli, cli->names[0], &vm);
 	if (rc < 0)
 		return rc;

@@ -178,7 +178,8 @@ static int prepare_there(struct copy *c, char **ret_target, char **ret_temporary
 		"umask 077\n"
 		": >\"$t.$3\" || exit 1\n"
 		"printf %s \"$t\"\n";
-	cleanup_free char *name = cp_name_of(c->path);
+	/* What comes by standard input has no name to keep: no folder can be its destination. */
+	cleanup_free char *name = c->is_stream ? strdup(".") : cp_name_of(c->path);
 	char suffix[CP_SUFFIX_BYTES];
 	int rc;
 
@@ -314,16 +315,20 @@ static int take_place(struct copy *c, mode_t mode, const char *temporary, const 
 
 static int copy_to_guest(struct copy *c, struct error *err)
 {
-	cleanup_close int fd = open(c->path, O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = c->is_stream ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+					    : open(c->path, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *target = NULL, *temporary = NULL;
+	mode_t mask = umask(0), mode;
 	struct stat st;
 	int rc;
 
+	(void)umask(mask);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, errno, "open '%s'", c->path);
 	if (S_ISDIR(st.st_mode))
 		return error_set(err, EISDIR, "'%s' is a folder (hv cp -r)", c->path);
 	c->n_all = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	mode = c->is_stream ? 0666 & ~mask : st.st_mode;
 	rc = prepare_there(c, &target, &temporary, err);
 	if (rc < 0)
 		return rc;
@@ -331,7 +336,7 @@ static int copy_to_guest(struct copy *c, struct error *err)
 	if (rc < 0)
 		rc = cp_name_file(c, target, rc, err);
 	else
-		rc = take_place(c, st.st_mode, temporary, target, err);
+		rc = take_place(c, mode, temporary, target, err);
 	return rc < 0 ? remove_there(c, temporary, rc, err) : 0;
 }
 
@@ -362,6 +367,7 @@ static int run(struct cli *cli)
 		.cli = cli,
 		.guest_path = there_from ? there_from : there_to,
 		.path = cli->names[there_from ? 1 : 0],
+		.is_stream = str_eq(cli->names[there_from ? 1 : 0], "-"),
 		.checks = !cli->values[OPT_NO_CHECKSUM],
 		.terminal = isatty(STDERR_FILENO),
 	};
@@ -373,6 +379,13 @@ static int run(struct cli *cli)
 		return cli_usage(cli, &verb_cp, "both are in guests: copy it here, then there");
 	if (!from && !to)
 		return error_oom(&cli->err);
+	if (c.is_stream && cli->values[OPT_RECURSIVE])
+		return cli_usage(cli, &verb_cp, "a folder neither comes from nor goes to a stream");
+	if (c.is_stream && there_from && isatty(STDOUT_FILENO))
+		return error_set(
+			&cli->err, EINVAL,
+			"standard output is a terminal: what a guest's file holds is not for "
+			"it (name a file, or a pipe)");
 	sha256_init(&c.sum);
 	c.interrupted = cli_interrupted_once();
 	/* What a tar said that has ended tells more. */
@@ -391,8 +404,9 @@ const struct verb verb_cp = {
 	.name = "cp",
 	.args = "SOURCE DESTINATION",
 	.summary = "copy a file or a folder to or from a guest, by its agent",
-	.text = "One of the two is NAME:PATH. Where the destination is a folder, the file keeps its "
-		"name. What\narrived is compared by its checksum, where the guest has sha256sum or "
+	.text = "One of the two is NAME:PATH. The other one may be -, standard input or output (then an "
+		"exit status of 1\nsays that what was written is not to be used). Where the destination is a "
+		"folder, the file keeps its\nname. What\narrived is compared by its checksum, where the guest has sha256sum or "
 		"is a Windows with PowerShell,\nand takes its place only then; a copy that fails "
 		"leaves nothing behind. (Where an agent may run\nno programs a file is written where "
 		"it belongs, and not compared.) With -r a folder "

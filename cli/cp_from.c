@@ -23,6 +23,8 @@ static int write_here(const struct copy *c, int fd, const char *data, size_t len
 {
 	int rc = file_write_all(fd, data, len, NULL);
 
+	if (rc < 0 && c->is_stream)
+		return error_errno(err, -rc, "write to standard output");
 	return rc < 0 ? error_errno(err, -rc, "write '%s'", c->path) : 0;
 }
 
@@ -154,9 +156,8 @@ static int choose_target(const struct copy *c, char **ret_target, struct error *
 		return error_set(err, EISDIR, "'%s' is a folder", target);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, EINVAL,
-				 "'%s' is there and is no plain file (hv exec %s -- cat FILE "
-				 "writes to standard output)",
-				 target, c->agent.name);
+				 "'%s' is there and is no plain file (- is standard output)",
+				 target);
 	real = realpath(target, NULL);
 	if (!real)
 		return error_errno(err, errno, "replace '%s'", target);
@@ -212,6 +213,8 @@ int cp_from_guest(struct copy *c, struct error *err)
 	int rc;
 
 	(void)umask(mask);
+	if (c->is_stream)
+		return receive_file(c, STDOUT_FILENO, &original, err);
 	rc = choose_target(c, &target, err);
 	if (rc < 0)
 		return rc;

@@ -21,6 +21,7 @@ struct copy {
 	struct cli *cli;
 	struct cli_agent agent;
 	const char *guest_path, *path; /* there and here */
+	bool is_stream; /* here it is standard input or output */
 	enum cp_means means;
 	bool checks;
 	struct sha256 sum;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "cli/common.h"
 #include "qmp/sync.h"
@@ -14,12 +15,15 @@
 #include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A picture that is being taken: a file beside the one that it becomes. */
+/* A picture that is being taken: a file beside the one that it becomes, or one in memory on its
+ * way to standard output. */
 struct picture {
 	int dirfd, fd;
+	int memory; /* -1: a file */
 	const char *name;
 	char temporary[NAME_MAX + 1];
 };
@@ -54,12 +58,31 @@ static int picture_open(struct picture *p, const char *folder, const char *name,
 	return p->fd < 0 ? error_errno(err, errno, "create '%s/%s'", folder, p->temporary) : 0;
 }
 
+/* QEMU writes into no pipe, for whoever does not read that would keep it waiting. */
+static int picture_open_stream(struct picture *p, struct error *err)
+{
+	char path[32];
+
+	if (isatty(STDOUT_FILENO))
+		return error_set(
+			err, EINVAL,
+			"standard output is a terminal, which shows no PNG (name a file, or "
+			"a pipe)");
+	p->memory = memfd_create("hv-screenshot", MFD_CLOEXEC);
+	if (p->memory >= 0) {
+		(void)str_format(path, sizeof(path), "/proc/self/fd/%d", p->memory);
+		p->fd = open(path, O_WRONLY | O_CLOEXEC);
+	}
+	return p->fd < 0 ? error_errno(err, errno, "memory for it") : 0;
+}
+
 static void picture_close(struct picture *p)
 {
-	if (p->fd >= 0)
+	if (p->fd >= 0 && p->memory < 0)
 		(void)unlinkat(p->dirfd, p->temporary, 0);
 	close_fd(&p->fd);
 	close_fd(&p->dirfd);
+	close_fd(&p->memory);
 }
 
 static int dump(struct cli *cli, struct qmp_sync *sync, int fd)
@@ -100,7 +123,9 @@ static int check(const struct picture *p, uint32_t *ret_width, uint32_t *ret_hei
 					      0,    0,   0,   13,  'I',  'H',  'D',  'R'};
 	static const unsigned char end[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
 	unsigned char head[24], tail[sizeof(end)];
-	cleanup_close int fd = openat(p->dirfd, p->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd =
+		p->memory >= 0 ? fcntl(p->memory, F_DUPFD_CLOEXEC, 0)
+			       : openat(p->dirfd, p->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -142,10 +167,30 @@ static int take(struct cli *cli, const struct spec_vm *vm, struct picture *p)
 	return rc;
 }
 
+/* Only now, as it is whole, does it replace a file or go out. */
+static int hand_over(const struct picture *p, struct error *err)
+{
+	char chunk[65536];
+	off_t at = 0;
+	ssize_t n;
+	int rc = 0;
+
+	if (p->memory < 0)
+		return renameat(p->dirfd, p->temporary, p->dirfd, p->name) < 0
+			       ? error_errno(err, errno, "rename '%s'", p->temporary)
+			       : 0;
+	while (rc == 0 && (n = pread(p->memory, chunk, sizeof(chunk), at)) > 0) {
+		rc = file_write_all(STDOUT_FILENO, chunk, (size_t)n, err);
+		at += n;
+	}
+	return error_wrap_if(err, rc, "standard output");
+}
+
 static int run(struct cli *cli)
 {
 	cleanup_free char *one = strdup(cli->names[1]), *two = strdup(cli->names[1]);
-	struct picture p = {.dirfd = -1, .fd = -1};
+	bool to_stream = str_eq(cli->names[1], "-");
+	struct picture p = {.dirfd = -1, .fd = -1, .memory = -1};
 	uint32_t width = 0, height = 0;
 	const struct spec_vm *vm;
 	sigset_t before;
@@ -157,18 +202,19 @@ static int run(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	hold_signals(&before);
-	rc = picture_open(&p, dirname(one), basename(two), &cli->err);
+	rc = to_stream ? picture_open_stream(&p, &cli->err)
+		       : picture_open(&p, dirname(one), basename(two), &cli->err);
 	if (rc == 0)
 		rc = take(cli, vm, &p);
 	if (rc == 0)
 		rc = check(&p, &width, &height, &cli->err);
-	if (rc == 0 && renameat(p.dirfd, p.temporary, p.dirfd, p.name) < 0)
-		rc = error_errno(&cli->err, errno, "rename '%s'", p.temporary);
+	if (rc == 0)
+		rc = hand_over(&p, &cli->err);
 	if (rc == 0)
 		close_fd(&p.fd);
 	picture_close(&p);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	if (rc == 0)
+	if (rc == 0 && !to_stream)
 		(void)printf("%s: %" PRIu32 "x%" PRIu32 "\n", cli->names[1], width, height);
 	return error_wrap_if(&cli->err, rc, "vm '%s': screenshot", vm->name);
 }
@@ -178,7 +224,7 @@ const struct verb verb_screenshot = {
 	.args = "NAME FILE.png",
 	.summary = "what is on the screen, as a PNG",
 	.text = "The machine has to have a display:. FILE.png is written whole or not at all, and "
-		"replaces one\nthat is there. Needs QEMU 7.1 or later.",
+		"replaces one\nthat is there; - is standard output. Needs QEMU 7.1 or later.",
 	.min_names = 2,
 	.max_names = 2,
 	.names = CLI_NAMES_VM,
