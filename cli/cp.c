@@ -404,16 +404,15 @@ const struct verb verb_cp = {
 	.name = "cp",
 	.args = "SOURCE DESTINATION",
 	.summary = "copy a file or a folder to or from a guest, by its agent",
-	.text = "One of the two is NAME:PATH. The other one may be -, standard input or output (then an "
-		"exit status of 1\nsays that what was written is not to be used). Where the destination is a "
-		"folder, the file keeps its\nname. What\narrived is compared by its checksum, where the guest has sha256sum or "
-		"is a Windows with PowerShell,\nand takes its place only then; a copy that fails "
-		"leaves nothing behind. (Where an agent may run\nno programs a file is written where "
-		"it belongs, and not compared.) With -r a folder "
-		"goes with all that\nis in it, by the guest's tar, which Windows does not lend: names, "
-		"contents, modes and symbolic links as\nthey are; owners are not kept. A folder that "
-		"is there already is not replaced. What a guest says\nmay hold anything, so nothing of "
-		"it is a device or runs as somebody else here, and nothing is\nwritten elsewhere.",
+	.text = "One of the two is NAME:PATH; the other one may be -, standard input or output. Where the destination\n"
+		"is a folder, the file keeps its name. What arrived is compared by its checksum, where the guest has\n"
+		"sha256sum or is a Windows with PowerShell, and takes its place only then; a copy that fails leaves\n"
+		"nothing behind, but what has gone to standard output: an exit status of 1 says not to use it. (Where an\n"
+		"agent may run no programs a file is written where it belongs, and not compared.) With -r a folder\n"
+		"goes with all that is in it, by the guest's tar, which Windows does not lend: names, contents, modes\n"
+		"and symbolic links as they are; owners are not kept. A folder that is there already is not replaced.\n"
+		"What a guest says may hold anything, so nothing of it is a device or runs as somebody else here, and\n"
+		"nothing is written elsewhere.",
 	.options = options,
 	.min_names = 2,
 	.max_names = 2,
