@@ -83,11 +83,18 @@ static int check_text(struct cli *cli, const char *text)
 {
 	bool shift;
 
-	for (const char *p = text; *p; p++)
-		if (!keymap_of_character((unsigned char)*p, &shift))
-			return error_set(&cli->err, EINVAL,
-					 "a US keyboard has no key for byte 0x%02x of the text",
-					 (unsigned char)*p);
+	for (const char *p = text; *p; p++) {
+		cleanup_strbuf struct strbuf shown = {0};
+		size_t len = 1;
+
+		if (keymap_of_character((unsigned char)*p, &shift))
+			continue;
+		while (((unsigned char)p[len] & 0xc0) == 0x80)
+			len++;
+		strbuf_add_printable(&shown, p, len, false);
+		return error_set(&cli->err, EINVAL, "a US keyboard has no key for '%s'",
+				 shown.data ? shown.data : "");
+	}
 	return 0;
 }
 

@@ -25,14 +25,18 @@ static int run_help(struct qmp_shell *s, char *const *words, size_t n)
 
 	if (!schema)
 		return -s->err.code;
+	if (n > 1)
+		return error_set(&s->err, EINVAL, "help takes one command or event");
 	if (n) {
 		for (const struct shell_builtin *b = shell_builtins; b->name; b++)
 			if (str_eq(words[0], b->name)) {
 				(void)printf("%s %s\n%s\n", b->name, b->args, b->help);
 				return 0;
 			}
-		if (!qmp_schema_describe(schema, words[0], &shown))
-			return error_set(&s->err, ENOENT, "there is no command '%s'", words[0]);
+		if (!qmp_schema_describe(schema, words[0], &shown) &&
+		    !qmp_schema_describe_event(schema, words[0], &shown))
+			return error_set(&s->err, ENOENT, "there is no command or event '%s'",
+					 words[0]);
 	} else {
 		qmp_schema_each_command(schema, print_name, &shown);
 		for (const struct shell_builtin *b = shell_builtins; b->name; b++)
@@ -81,6 +85,8 @@ static int run_events(struct qmp_shell *s, char *const *words, size_t n)
 		return 0;
 	}
 	names = !str_eq(words[0], "on") && !str_eq(words[0], "off");
+	if (!names && n > 1)
+		return error_set(&s->err, EINVAL, "on and off stand alone");
 	for (size_t i = 0; names && i < n; i++) {
 		int rc = check_event(s, words[i]);
 
@@ -238,13 +244,15 @@ static int run_jobs(struct qmp_shell *s, char *const *words, size_t n)
 static int run_exit(struct qmp_shell *s, char *const *words, size_t n)
 {
 	(void)words;
-	(void)n;
+	if (n)
+		return error_set(&s->err, EINVAL, "exit takes nothing");
 	s->leaves = true;
 	return 0;
 }
 
 const struct shell_builtin shell_builtins[] = {
-	{"help", "[COMMAND]", "commands, or what one takes and returns", run_help},
+	{"help", "[COMMAND|EVENT]", "commands, or what one takes and returns, or an event's data",
+	 run_help},
 	{"events", "[on|off|NAME...]", "which events are shown", run_events},
 	{"wait", "EVENT [SECONDS]", "waits for an event, also one that the last line brought",
 	 run_wait},

@@ -223,6 +223,8 @@ void shell_complete(struct qmp_shell *s, const char *line, struct strv *ret_word
 	}
 	if (n <= 1 || str_eq(w[0], "help")) {
 		complete_command(&c, true);
+		if (n > 1)
+			qmp_schema_each_event(s->schema, offer, &c);
 	} else if (str_eq(w[0], "wait") || str_eq(w[0], "events")) {
 		qmp_schema_each_event(s->schema, offer, &c);
 		if (str_eq(w[0], "events")) {

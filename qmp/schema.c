@@ -80,11 +80,16 @@ void qmp_schema_each_event(const struct qmp_schema *s, qmp_name_fn tell, void *a
 	each(s, "event", tell, arg);
 }
 
+static const json_t *find_meta(const struct qmp_schema *s, const char *meta, const char *name)
+{
+	const json_t *entry = json_object_get(s->by_name, name);
+
+	return is_meta(entry, meta) ? entry : NULL;
+}
+
 static const json_t *find_command(const struct qmp_schema *s, const char *command)
 {
-	const json_t *entry = json_object_get(s->by_name, command);
-
-	return is_meta(entry, "command") ? entry : NULL;
+	return find_meta(s, "command", command);
 }
 
 qmp_type qmp_schema_arguments(const struct qmp_schema *s, const char *command)
@@ -276,6 +281,19 @@ static void add_member(const json_t *member, void *arg)
 	strbuf_addf(d->into, "%s\n",
 		    json_object_get(member, "default") ? "  (may be left out)" : "");
 	d->n++;
+}
+
+bool qmp_schema_describe_event(const struct qmp_schema *s, const char *event, struct strbuf *into)
+{
+	const json_t *entry = find_meta(s, "event", event);
+	struct description d = {s, into, 0};
+	const struct walk w = {s, add_member, &d};
+
+	if (!entry)
+		return false;
+	strbuf_addf(into, "%s  (an event)\n", event);
+	walk_members(&w, find(s, entry, "arg-type"));
+	return true;
 }
 
 bool qmp_schema_describe(const struct qmp_schema *s, const char *command, struct strbuf *into)

@@ -58,5 +58,7 @@ void qmp_schema_each_value(const struct qmp_schema *s, qmp_type enumeration, qmp
 
 /* A command for people: arguments, types, what it returns. False: there is none such. */
 bool qmp_schema_describe(const struct qmp_schema *s, const char *command, struct strbuf *into);
+/* An event in the same way: the data that comes with it. */
+bool qmp_schema_describe_event(const struct qmp_schema *s, const char *event, struct strbuf *into);
 
 #endif

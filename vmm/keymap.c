@@ -133,6 +133,8 @@ int keymap_parse(const char *combination, const char *ret_names[static KEYMAP_KE
 		size_t len = *p == '-' && (!p[1] || p[1] == '-') ? 1 : strcspn(p, "-");
 		const char *name = find_name(p, len);
 
+		if (!name && !len)
+			return error_set(err, EINVAL, "a key is missing in '%s'", combination);
 		if (!name)
 			return error_set(err, EINVAL,
 					 "'%.*s' is no key (a letter, a digit, f1, "

@@ -98,6 +98,10 @@ static void test_description(void **state)
 					"returns nothing\n");
 	assert_true(qmp_schema_describe(schema, "odd", &shown));
 	assert_false(qmp_schema_describe(schema, "str", &shown));
+	strbuf_free(&shown);
+	assert_false(qmp_schema_describe_event(schema, "do", &shown));
+	assert_true(qmp_schema_describe_event(schema, "BANG", &shown));
+	assert_non_null(str_after(shown.data, "BANG  (an event)\n"));
 }
 
 static void test_words(void **state)
