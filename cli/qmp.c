@@ -79,7 +79,8 @@ const struct verb verb_qmp = {
 	.summary = "QEMU's monitor: one command, a script on standard input, or a shell",
 	.text = "KEY=VALUE is of the type that QEMU's schema says (sizes may have a suffix, lists "
 		"commas), dots lead into objects, KEY:=JSON is JSON. A whole request in JSON does as "
-		"well; hmp or a colon in front makes a line one of the human monitor. help, events, "
+		"well; hmp or a colon in front makes a line one of the human monitor, whose errors are "
+		"text like any other and no failure. help, events, "
 		"wait EVENT [SECONDS], watch COMMAND [SECONDS], jobs and exit are the shell's own. "
 		"hvup's own commands begin with hv-. Ends with 1 where a command failed; the shell, "
 		"where the last one did.",
