@@ -5,6 +5,8 @@
 #include "cli/image.h"
 #include "vmm/volumes/images.h"
 
+#include <errno.h>
+
 enum { OPT_JSON };
 
 static const struct cli_option options[] = {
@@ -54,14 +56,18 @@ const struct verb verb_image_ls = {
 	.run = run_ls,
 };
 
-static void fetch(struct cli *cli, const struct spec_image *image)
+/* Whether the next one is to be fetched. */
+static bool fetch(struct cli *cli, const struct spec_image *image)
 {
-	if (cli_fetch_image(cli, image) == 0) {
+	int rc = cli_fetch_image(cli, image);
+
+	if (rc == 0) {
 		(void)printf("%s is in the cache\n", image->name);
-		return;
+		return true;
 	}
 	cli_tell(&cli->err);
 	cli->exit_code = CLI_FAILED;
+	return rc != -ECANCELED;
 }
 
 static int run_fetch(struct cli *cli)
@@ -75,10 +81,11 @@ static int run_fetch(struct cli *cli)
 			return rc;
 	}
 	for (size_t i = 0; i < cli->n_names; i++)
-		if (cli_find_image(cli, cli->names[i], &image) == 0)
-			fetch(cli, image);
+		if (cli_find_image(cli, cli->names[i], &image) == 0 && !fetch(cli, image))
+			return 0;
 	for (size_t i = 0; !cli->n_names && i < cli->lab->n_images; i++)
-		fetch(cli, &cli->lab->images[i]);
+		if (!fetch(cli, &cli->lab->images[i]))
+			return 0;
 	return 0;
 }
 
@@ -87,8 +94,8 @@ const struct verb verb_image_fetch = {
 	.args = "[IMAGE…]",
 	.summary = "bring images into the cache, all where none is named",
 	.text = "What an earlier try brought is not fetched again. An image that is not what its "
-		"checksum says\nis thrown away. hv up does the same for a machine whose volumes "
-		"have yet to be made.",
+		"checksum says\nis thrown away. A twentieth of the disk, at most 1 GiB, stays "
+		"free. hv up does the same for a\nmachine whose volumes have yet to be made.",
 	.max_names = SIZE_MAX,
 	.lab = CLI_LAB_NEEDED,
 	.run = run_fetch,

@@ -10,6 +10,7 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -23,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -31,17 +33,41 @@ enum {
 	FRUITLESS_MAX = 3, /* tries that bring no byte */
 	REDIRECTIONS_MAX = 5,
 	CONNECT_S = 30,
-	STALLED_S = 60,
+	PATIENCE_S = 30,
+	/* What a try has to bring in that time, and to be worth another one: a server that sends a
+	 * byte now and then gets no further. */
+	WORTH_BYTES = 64 << 10,
+	HTTP_OK = 200,
+	HTTP_PARTIAL_CONTENT = 206,
 	HTTP_RANGE_NOT_SATISFIABLE = 416,
-	/* Bytes between two reports, so that they are few. */
-	REPORT_EVERY = 1 << 20,
+	/* Between two reports, so that they are few. Each lets the parent look whether it is to
+	   stop. */
+	REPORT_BYTES = 1 << 20,
+	REPORT_USEC = 1000 * 1000,
+	USEC = 1000 * 1000,
 };
+
+/* As much as is taken of what has no end that the server told of. */
+#define UNTOLD_MAX_BYTES (64ULL << 30)
+/* What is left free for the guests whose disks may lie beside it: a twentieth, and no more than
+ * this. */
+#define SPARED_MAX_BYTES (1ULL << 30)
 
 struct report {
 	bool ended;
 	int code; /* positive errno; 0: it is all there */
 	uint64_t done, total;
 	char text[256];
+};
+
+/* Why a try ended, where libcurl cannot tell. */
+enum reason {
+	REASON_NONE,
+	REASON_ANSWER, /* what answers is no file */
+	REASON_WRITE, /* write_error */
+	REASON_ROOM, /* it does not fit */
+	REASON_ENDLESS, /* it is too much, and nobody said how much there will be */
+	REASON_SLOW,
 };
 
 /* In the child. */
@@ -51,25 +77,86 @@ struct fetch {
 	const char *url;
 	uid_t uid;
 	pid_t parent;
-	uint64_t done, told;
+	uint64_t patience_usec;
+	uint64_t done, told, told_usec;
 	uint64_t total; /* 0: not known */
+	uint64_t since,
+		since_usec; /* done at the beginning of the time that has to bring something */
+	uint64_t room; /* REASON_ROOM: the bytes that there was room for */
+	bool answered; /* this try has brought a byte */
+	enum reason reason;
 	int write_error; /* errno */
 };
 
-static void tell(const struct fetch *f, bool ended, int code, const char *text)
+static void tell(struct fetch *f, bool ended, int code, const char *text)
 {
 	struct report report = {.ended = ended, .code = code, .done = f->done, .total = f->total};
 
 	(void)str_format(report.text, sizeof(report.text), "%s", text);
 	(void)!write(REPORT_FD, &report, sizeof(report));
+	f->told = f->done;
+	f->told_usec = clock_now_usec();
+}
+
+/* Bytes that may still be written. Where nobody knows, the write itself fails. */
+static uint64_t find_room(void)
+{
+	struct statvfs fs;
+	uint64_t all, left, spared;
+
+	if (fstatvfs(FILE_FD, &fs) < 0 || !fs.f_blocks)
+		return UINT64_MAX;
+	all = (uint64_t)fs.f_blocks * fs.f_frsize;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	spared = all / 20 < SPARED_MAX_BYTES ? all / 20 : SPARED_MAX_BYTES;
+	return left > spared ? left - spared : 0;
+}
+
+static bool refuse(struct fetch *f, enum reason reason)
+{
+	f->reason = reason;
+	return false;
+}
+
+/* The first bytes of an answer: whether it is what was asked for, and fits. */
+static bool look_at_answer(struct fetch *f)
+{
+	curl_off_t more = -1;
+	long status = 0;
+
+	(void)f->curl->getinfo(f->handle, CURLINFO_RESPONSE_CODE, &status);
+	if (status != HTTP_OK && status != HTTP_PARTIAL_CONTENT)
+		return refuse(f, REASON_ANSWER);
+	f->answered = true;
+	f->total = 0;
+	if (f->curl->getinfo(f->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &more) != CURLE_OK ||
+	    more <= 0)
+		return true;
+	f->total = f->done + (uint64_t)more;
+	f->room = find_room();
+	return (uint64_t)more <= f->room || refuse(f, REASON_ROOM);
+}
+
+/* Somebody else may fill the disk meanwhile, too. */
+static bool look_at_room(struct fetch *f)
+{
+	uint64_t next = REPORT_BYTES;
+
+	if (f->total)
+		next = f->total - f->done < next ? f->total - f->done : next;
+	f->room = find_room();
+	if (f->room < next)
+		return refuse(f, REASON_ROOM);
+	return f->total || f->done <= UNTOLD_MAX_BYTES || refuse(f, REASON_ENDLESS);
 }
 
 static size_t on_data(char *data, size_t size, size_t n, void *arg)
 {
 	struct fetch *f = arg;
 	size_t len = size * n, done = 0;
-	curl_off_t more = -1;
 
+	if (!f->answered && !look_at_answer(f))
+		return 0;
 	while (done < len) {
 		ssize_t m = pwrite(FILE_FD, data + done, len - done, (off_t)f->done);
 
@@ -77,21 +164,33 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 			continue;
 		if (m < 0) {
 			f->write_error = errno;
-			return 0;
+			return refuse(f, REASON_WRITE);
 		}
 		done += (size_t)m;
 		f->done += (size_t)m;
 	}
-	if (f->done - f->told >= REPORT_EVERY) {
-		if (!f->total &&
-		    f->curl->getinfo(f->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &more) ==
-			    CURLE_OK &&
-		    more > 0)
-			f->total = f->done - len + (uint64_t)more;
-		f->told = f->done;
+	if (f->done - f->told >= REPORT_BYTES) {
 		tell(f, false, 0, "");
+		if (!look_at_room(f))
+			return 0;
 	}
 	return len;
+}
+
+/* Comes about once a second, also where nothing else does. */
+static int on_time(void *arg, curl_off_t total, curl_off_t done, curl_off_t up, curl_off_t up_done)
+{
+	struct fetch *f = arg;
+	uint64_t now = clock_now_usec();
+
+	(void)total, (void)done, (void)up, (void)up_done;
+	if (now - f->told_usec >= REPORT_USEC)
+		tell(f, false, 0, "");
+	if (f->done - f->since >= WORTH_BYTES) {
+		f->since = f->done;
+		f->since_usec = now;
+	}
+	return now - f->since_usec < f->patience_usec || refuse(f, REASON_SLOW) ? 0 : 1;
 }
 
 static bool set_options(struct fetch *f)
@@ -107,11 +206,71 @@ static bool set_options(struct fetch *f)
 	       c->setopt(h, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S) == CURLE_OK &&
-	       c->setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
-	       c->setopt(h, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_XFERINFOFUNCTION, on_time) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_XFERINFODATA, f) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_USERAGENT, "hvup/" HV_VERSION) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_WRITEDATA, f) == CURLE_OK;
+}
+
+static void tell_room(struct fetch *f)
+{
+	char size[32], room[32], text[128];
+
+	str_format_size(size, sizeof(size), f->total ? f->total : f->done);
+	str_format_size(room, sizeof(room), f->room);
+	if (f->total)
+		(void)str_format(text, sizeof(text), "it has %s, and there is room for %s", size,
+				 room);
+	else
+		(void)str_format(text, sizeof(text),
+				 "%s came, the server does not say of how many, and there is room "
+				 "for %s more",
+				 size, room);
+	tell(f, true, ENOSPC, text);
+}
+
+static void tell_endless(struct fetch *f)
+{
+	char size[32], text[128];
+
+	str_format_size(size, sizeof(size), UNTOLD_MAX_BYTES);
+	(void)str_format(text, sizeof(text),
+			 "%s came without an end, and the server does not say how many there are",
+			 size);
+	tell(f, true, EFBIG, text);
+}
+
+static void tell_answer(struct fetch *f, long status)
+{
+	char text[64];
+
+	(void)str_format(text, sizeof(text), "the server answers %ld%s", status,
+			 status >= 300 && status < 400 ? " and does not say where it is" : "");
+	tell(f, true, status == 404 ? ENOENT : EPROTO, text);
+}
+
+/* What no other try would change. */
+static int tell_why(struct fetch *f, CURLcode code, long status)
+{
+	if (f->reason == REASON_WRITE)
+		tell(f, true, f->write_error, "write");
+	else if (f->reason == REASON_ROOM)
+		tell_room(f);
+	else if (f->reason == REASON_ENDLESS)
+		tell_endless(f);
+	else if (f->reason == REASON_ANSWER || code == CURLE_OK || status >= 400)
+		tell_answer(f, status);
+	else if (code == CURLE_TOO_MANY_REDIRECTS)
+		tell(f, true, ELOOP, "the server redirects from one place to the next, for ever");
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL)
+		tell(f, true, EPROTO,
+		     status ? "it leads to what is neither https:// nor http://"
+			    : "no server of HTTP answers there");
+	else
+		tell(f, true, EIO, f->curl->strerror(code));
+	return -1;
 }
 
 /* One request. 1: another one is worth it; 0: all is there; -1: told what is wrong. */
@@ -122,38 +281,26 @@ static int try_once(struct fetch *f)
 	CURLcode code;
 	long status = 0;
 
+	f->answered = false;
+	f->reason = REASON_NONE;
+	f->since = f->done;
+	f->since_usec = clock_now_usec();
 	(void)c->setopt(f->handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)f->done);
 	code = c->perform(f->handle);
 	(void)c->getinfo(f->handle, CURLINFO_RESPONSE_CODE, &status);
-	if (code == CURLE_OK)
+	if (code == CURLE_OK && (status == HTTP_OK || status == HTTP_PARTIAL_CONTENT))
 		return 0;
 	/* There is nothing behind what is here. Whether that is it, the checksum tells. */
 	if (status == HTTP_RANGE_NOT_SATISFIABLE && before)
 		return 0;
-	if (f->write_error) {
-		tell(f, true, f->write_error, "write");
-		return -1;
-	}
 	if (code == CURLE_RANGE_ERROR && before) {
 		f->done = f->told = f->total = 0;
 		return ftruncate(FILE_FD, 0) == 0;
 	}
-	if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
-	    code == CURLE_OPERATION_TIMEDOUT)
+	if (f->reason == REASON_SLOW || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
+	    code == CURLE_GOT_NOTHING || code == CURLE_OPERATION_TIMEDOUT)
 		return 1;
-	if (status >= 400) {
-		char text[64];
-
-		(void)str_format(text, sizeof(text), "the server answers %ld", status);
-		tell(f, true, status == 404 ? ENOENT : EPROTO, text);
-	} else if (code == CURLE_UNSUPPORTED_PROTOCOL) {
-		tell(f, true, EPROTO,
-		     status ? "it leads to what is neither https:// nor http://"
-			    : "no server of HTTP answers there");
-	} else {
-		tell(f, true, EIO, c->strerror(code));
-	}
-	return -1;
+	return tell_why(f, code, status);
 }
 
 /* What counts is what nobody had brought before: a server that knows no ranges begins anew each
@@ -166,13 +313,15 @@ static int fetch(struct fetch *f)
 
 	while (rc > 0 && fruitless < FRUITLESS_MAX) {
 		rc = try_once(f);
-		fruitless = f->done > most ? 0 : fruitless + 1;
+		fruitless = f->done >= most + WORTH_BYTES ? 0 : fruitless + 1;
 		most = f->done > most ? f->done : most;
 	}
 	if (rc < 0)
 		return 1;
 	if (rc > 0)
-		tell(f, true, EIO, "the server breaks off, again and again");
+		tell(f, true, EIO,
+		     f->reason == REASON_SLOW ? "the server sends next to nothing, again and again"
+					      : "the server breaks off, again and again");
 	else
 		tell(f, true, 0, "");
 	return rc;
@@ -264,7 +413,11 @@ char *download_show_url(const char *url)
 
 int download_run(const struct download *d, struct error *err)
 {
-	struct fetch f = {.url = d->url, .parent = getpid()};
+	struct fetch f = {
+		.url = d->url,
+		.parent = getpid(),
+		.patience_usec = (uint64_t)(d->patience_s ? d->patience_s : PATIENCE_S) * USEC,
+	};
 	cleanup_close int in = -1, out = -1;
 	cleanup_child struct child child = CHILD_INIT;
 	cleanup_free char *shown = download_show_url(d->url);

@@ -112,14 +112,18 @@ static int check(int fd, const struct spec_image *image, const struct image_watc
 		 struct error *err)
 {
 	cleanup_free char *source = show_source(image);
-	char found[SHA256_TEXT_BYTES];
+	char found[SHA256_TEXT_BYTES], size[32];
+	struct stat st = {0};
 	int rc = checksum(fd, watch, found, err);
 
 	if (rc < 0 || str_eq(found, image->sha256))
 		return rc;
-	return error_set(
-		err, EBADMSG, "'%s' has the checksum %s, and the configuration says %s (%s:%u)",
-		source ? source : "it", found, image->sha256, image->where.file, image->where.line);
+	(void)fstat(fd, &st);
+	str_format_size(size, sizeof(size), (uint64_t)st.st_size);
+	return error_set(err, EBADMSG,
+			 "'%s' (%s) has the checksum %s, and the configuration says %s (%s:%u)",
+			 source ? source : "it", st.st_size ? size : "empty", found, image->sha256,
+			 image->where.file, image->where.line);
 }
 
 struct relay {
@@ -200,8 +204,8 @@ static bool is_worth_keeping(int fd, int rc)
 {
 	struct stat st;
 
-	return rc != -EBADMSG && rc != -ENOSPC && rc != -EDQUOT && fstat(fd, &st) == 0 &&
-	       st.st_size > 0;
+	return rc != -EBADMSG && rc != -EFBIG && rc != -ENOSPC && rc != -EDQUOT &&
+	       fstat(fd, &st) == 0 && st.st_size > 0;
 }
 
 int image_fetch(const struct paths *paths, const struct spec_image *image,
