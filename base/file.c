@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { READ_BYTES_FIRST = 4096, READ_BYTES_MIN = 1024 };
+enum { READ_BYTES_FIRST = 4096, READ_BYTES_MIN = 1024, FULL_BYTES = 128 * 1024 };
 
 /* It may hold secrets: it is read to where it stays, and neither stack nor heap keeps a copy. */
 static int read_all(int fd, const char *path, size_t max, char **ret_data, size_t *ret_len,
@@ -309,6 +310,14 @@ bool file_is_locked(int dirfd, const char *name)
 
 	/* Asks, and takes nothing: who asks is in nobody's way. */
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+bool file_system_is_full(int fd)
+{
+	struct statvfs fs;
+
+	return fd >= 0 && fstatvfs(fd, &fs) == 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
 }
 
 char *file_find_program(const char *program)

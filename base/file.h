@@ -70,6 +70,9 @@ int file_lock_wait(int dirfd, const char *name, int *ret_fd, struct error *err);
 /* Whether somebody holds the lock dirfd/name; false where there is none. */
 bool file_is_locked(int dirfd, const char *name);
 
+/* Whether next to nothing can be written any more where fd lies. -1 is nowhere. */
+bool file_system_is_full(int fd);
+
 /* The absolute path of program, found in PATH and then in the usual system
  * folders, or NULL; the caller frees it. */
 char *file_find_program(const char *program);

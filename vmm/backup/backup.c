@@ -328,6 +328,9 @@ static int make(struct backup *b, struct error *err)
 		rc = jobs_wait(b->images.jobs, PREFIX, b->n_jobs, JOBS_CONCLUDED, show_copy,
 			       (void *)r, err);
 	fault_point("backup copied");
+	/* QEMU does not say where; the guest's own disks may lie elsewhere. */
+	if (rc < 0 && file_system_is_full(b->folder.dirfd))
+		rc = error_wrap(err, rc, "the file system of '%s' is full", b->folder.path);
 	if (b->images.jobs) {
 		/* What failed at one job ends the others. */
 		jobs_cancel(b->images.jobs, PREFIX);
