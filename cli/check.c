@@ -112,9 +112,10 @@ static int check_states(struct cli *cli, bool repair)
 
 	if (rc < 0 || !found.n_left)
 		return rc;
-	(void)error_set(&err, 1, "%zu state%s of a fork or of hv state save %s never complete%s",
-			found.n_left, found.n_left == 1 ? "" : "s",
-			found.n_left == 1 ? "was" : "were", repair ? " (cleared away)" : "");
+	(void)error_set(
+		&err, 1, "%zu state%s of a fork or of hv state save %s never complete%s",
+		found.n_left, found.n_left == 1 ? "" : "s", found.n_left == 1 ? "was" : "were",
+		repair ? " (cleared away)" : " (hv check --images --repair clears it away)");
 	cli_tell(&err);
 	if (!repair)
 		cli->exit_code = CLI_FAILED;

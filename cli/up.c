@@ -15,6 +15,7 @@
 #include "cli/wait.h"
 #include "vmm/fork/prepared.h"
 #include "vmm/layers/layers.h"
+#include "vmm/snapshot/snapshot_store.h"
 #include "vmm/snapshot/suspend.h"
 
 #include <errno.h>
@@ -50,6 +51,22 @@ static void discard_states(struct up *u)
 	}
 }
 
+/* One that stands may do so because a snapshot was half loaded into it: to run it would be wrong.
+ */
+static void tell_found(const struct up *u, size_t i, enum vm_state state)
+{
+	const char *name = u->vms[i]->name;
+	cleanup_free char *loading =
+		state == VM_STATE_PAUSED ? snapshot_store_loading(&u->cli->paths, name) : NULL;
+
+	(void)printf("%s is up already (%s)\n", name, vm_state_name(state));
+	if (loading)
+		(void)fprintf(stderr,
+			      "hv: note: vm '%s': the load of snapshot '%s' was broken off, or is "
+			      "under way (hv snap load %s %s once more)\n",
+			      name, loading, name, loading);
+}
+
 static void tell_success(const struct up *u)
 {
 	for (size_t i = 0; i < u->n_vms; i++) {
@@ -61,8 +78,7 @@ static void tell_success(const struct up *u)
 		else if (u->machines[i].taken)
 			(void)printf("%s is up (taken over, it ran on)\n", u->vms[i]->name);
 		else if (!job || job->rc == 0)
-			(void)printf("%s is up already (%s)\n", u->vms[i]->name,
-				     vm_state_name(job ? VM_STATE_RUNNING : u->machines[i].found));
+			tell_found(u, i, job ? VM_STATE_RUNNING : u->machines[i].found);
 	}
 	(void)fflush(stdout);
 }

@@ -132,7 +132,15 @@ int qmp_outbox_add(struct qmp_outbox *o, json_int_t id, unsigned owner, bool urg
 	return 0;
 }
 
-/* The number of bytes sent; -EAGAIN where the socket is full. */
+/* A peer that goes is the same one, whether it is noticed by what it says or by what it does not
+ * hear. */
+static int tell_gone(struct error *err)
+{
+	return error_set(err, ECONNRESET, "the peer closed the connection");
+}
+
+/* The number of bytes sent; -EAGAIN where the socket is full, -ECONNRESET where the peer has gone.
+ */
 static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock, struct error *err)
 {
 	ssize_t n;
@@ -142,7 +150,7 @@ static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock,
 		/* One byte is taken whole or not at all. */
 		rc = fd_send(sock, m->text, 1, m->fds, m->n_fds, err);
 		if (rc < 0)
-			return rc;
+			return rc == -EPIPE ? tell_gone(err) : rc;
 		close_fds(m);
 		o->held = true;
 		o->holder = m->id;
@@ -151,6 +159,8 @@ static ssize_t send_some(struct qmp_outbox *o, struct qmp_outgoing *m, int sock,
 	do
 		n = send(sock, m->text + m->sent, m->len - m->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EPIPE)
+		return tell_gone(err);
 	return n < 0 ? error_errno(err, errno, "send") : n;
 }
 

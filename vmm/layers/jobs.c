@@ -64,10 +64,20 @@ void jobs_close(struct jobs *j)
 	free(j);
 }
 
+/* The other end is the supervisor, which knows more where it is there again. */
+static int tell_gone(int rc, struct error *err)
+{
+	return rc == -ECONNRESET
+		       ? error_set(err, ECONNRESET,
+				   "QEMU or what looks after it has gone in the middle of it "
+				   "(hv status tells how the machine is)")
+		       : rc;
+}
+
 int jobs_call(struct jobs *j, const char *command, json_t *args, json_t **ret_result,
 	      struct error *err)
 {
-	return qmp_sync_call(j->sync, command, args, CALL_MS, ret_result, err);
+	return tell_gone(qmp_sync_call(j->sync, command, args, CALL_MS, ret_result, err), err);
 }
 
 int jobs_add_fd(struct jobs *j, int fd, const char *prefix, char ret_path[static JOBS_PATH_SIZE],
@@ -80,7 +90,7 @@ int jobs_add_fd(struct jobs *j, int fd, const char *prefix, char ret_path[static
 	if (rc == 0)
 		(void)str_format(ret_path, JOBS_PATH_SIZE, "/dev/fdset/%" JSON_INTEGER_FORMAT,
 				 json_integer_value(json_object_get(result, "fdset-id")));
-	return rc;
+	return tell_gone(rc, err);
 }
 
 int jobs_add_fd_to(struct jobs *j, int fd, const char *prefix, const char *path, struct error *err)
@@ -150,7 +160,7 @@ static int rest(struct jobs *j, bool interruptible, struct error *err)
 	for (; rc == 0 && now < end && !j->changed && !(interruptible && interrupt_asked());
 	     now = clock_now_usec())
 		rc = qmp_sync_turn(j->sync, end - now, err);
-	return rc;
+	return tell_gone(rc, err);
 }
 
 int jobs_wait(struct jobs *j, const char *prefix, size_t n, enum jobs_until until,

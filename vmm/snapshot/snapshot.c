@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/str.h"
 #include "disk/snapshots.h"
@@ -29,11 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <time.h>
-
-/* With less nothing can be written. */
-enum { FULL_BYTES = 128 * 1024 };
 
 int snapshot_look(struct snapshot_work *w, struct error *err)
 {
@@ -127,7 +124,8 @@ void snapshot_end(struct snapshot_work *w)
 	json_decref(w->status);
 }
 
-/* A QEMU that was there and has gone meanwhile is no way to an image any more. */
+/* A QEMU that was there and has gone meanwhile is no way to an image any more; nor is one that is
+ * there to an image that was taken out of the machine since. */
 static int delete_everywhere(struct snapshot_work *w, const struct snapshot_record *r,
 			     const char *tag, struct error *err)
 {
@@ -138,10 +136,12 @@ static int delete_everywhere(struct snapshot_work *w, const struct snapshot_reco
 		rc = snapshot_disks_find(w, &now, err);
 		if (rc == 0)
 			rc = snapshot_live_delete(w, &now, tag, err);
+		if (rc == 0)
+			rc = snapshot_still_delete(r, &now, tag, err);
 		snapshot_record_free(&now);
 	}
 	if (rc == -ECONNRESET || rc == -ENOTCONN)
-		rc = snapshot_still_delete(r, tag, err);
+		rc = snapshot_still_delete(r, NULL, tag, err);
 	return rc;
 }
 
@@ -242,25 +242,17 @@ static int describe(struct snapshot_work *w, struct snapshot_record *r, struct e
 	return rc < 0 ? rc : check_new(w, r, err);
 }
 
-static bool is_full(int fd)
-{
-	struct statvfs fs;
-
-	return fd >= 0 && fstatvfs(fd, &fs) == 0 &&
-	       (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
-}
-
 /* Whoever had no space does not say where. */
 static int name_full(struct snapshot_work *w, const struct snapshot_record *r, int rc,
 		     struct error *err)
 {
-	if (is_full(w->store.dirfd))
+	if (file_system_is_full(w->store.dirfd))
 		return error_wrap(err, rc, "the file system of '%s' is full", w->rq->paths->state);
 	for (size_t i = 0; i < r->n_disks; i++) {
 		cleanup_close int fd =
 			r->disks[i].path ? open(r->disks[i].path, O_PATH | O_CLOEXEC) : -1;
 
-		if (is_full(fd))
+		if (file_system_is_full(fd))
 			return error_wrap(err, rc, "the file system of '%s' is full",
 					  r->disks[i].path);
 	}
@@ -284,7 +276,13 @@ static int make(struct snapshot_work *w, struct error *err)
 		rc = snapshot_stream_save(w, r, err);
 	else
 		rc = snapshot_live_save(w, r, err);
-	if (rc < 0 && rc != -EINTR)
+	if (rc == -ECONNRESET || rc == -ENOTCONN)
+		rc = error_set(
+			err, -rc,
+			"QEMU or what looks after it has gone in the middle of it, so there is "
+			"no snapshot '%s' (hv status %s)",
+			r->tag, w->rq->vm->name);
+	else if (rc < 0 && rc != -EINTR)
 		rc = name_full(w, r, rc, err);
 	else if (rc == 0)
 		rc = snapshot_check_interrupt(err);

@@ -59,10 +59,10 @@ static void check_partial(struct checking *c)
 
 		if (stage != SNAPSHOT_COMPLETE && tag) {
 			repaired = may_repair(c, &err) && snapshot_clear(c->w, tag, &err) == 0;
-			tell(c, SNAPSHOT_FAULT_PARTIAL, repaired,
-			     stage == SNAPSHOT_PENDING ? "snapshot '%s' was never complete%s%s"
-						       : "snapshot '%s' was half removed%s%s",
-			     tag, err.code ? ": " : "", err.text);
+			tell(c, SNAPSHOT_FAULT_PARTIAL, repaired, "snapshot '%s' was %s%s%s%s", tag,
+			     stage == SNAPSHOT_PENDING ? "never complete" : "half removed",
+			     c->repair ? "" : " (hv check --images --repair clears it away)",
+			     err.code ? ": " : "", err.text);
 		}
 		if (!repaired)
 			i++;

@@ -214,6 +214,23 @@ static const struct snapshot_disk *find_by_name(const struct snapshot_record *r,
 	return NULL;
 }
 
+static int tell_new(const struct snapshot_record *r, const char *name, struct error *err)
+{
+	return error_set(err, EINVAL,
+			 "the machine has disk '%s', which snapshot '%s' has not (take it out, or "
+			 "make it read_only)",
+			 name, r->tag);
+}
+
+int snapshot_disks_compare_wanted(const struct snapshot_record *r, const struct spec_vm *vm,
+				  struct error *err)
+{
+	for (size_t i = 0; i < vm->n_disks; i++)
+		if (!vm->disks[i].read_only && !find_by_name(r, vm->disks[i].name))
+			return tell_new(r, vm->disks[i].name, err);
+	return 0;
+}
+
 int snapshot_disks_compare(const struct snapshot_record *r, const struct snapshot_record *now,
 			   struct error *err)
 {
@@ -225,10 +242,7 @@ int snapshot_disks_compare(const struct snapshot_record *r, const struct snapsho
 					 r->tag, r->disks[i].name);
 	for (size_t i = 0; i < now->n_disks; i++)
 		if (!find_by_name(r, now->disks[i].name))
-			return error_set(err, EINVAL,
-					 "the machine has disk '%s', which snapshot '%s' has not "
-					 "(take it out, or make it read_only)",
-					 now->disks[i].name, r->tag);
+			return tell_new(r, now->disks[i].name, err);
 	return 0;
 }
 

@@ -92,10 +92,10 @@ static int give_up(struct snapshot_work *w, const struct snapshot_record *r, int
 	struct error why = ERROR_INIT;
 
 	if (rc == -ECONNRESET || rc == -ENOTCONN)
-		return error_wrap(err, rc,
-				  "QEMU has gone in the middle of it, so disks and memory may not "
-				  "fit together (hv snap load %s %s once more)",
-				  w->rq->vm->name, r->tag);
+		return error_set(err, -rc,
+				 "QEMU has gone in the middle of it, so disks and memory may not "
+				 "fit together (hv snap load %s %s once more)",
+				 w->rq->vm->name, r->tag);
 	if (end_machine(w, &why) < 0)
 		return error_wrap(err, rc,
 				  "its guest is half brought back and must not go on, and could "
@@ -233,10 +233,14 @@ static int load(struct snapshot_work *w, struct snapshot_outcome *ret_outcome, s
 	int rc;
 
 	rc = snapshot_store_get(&w->store, rq->tag, &r, err);
+	if (rc == 0 && !w->errand)
+		rc = snapshot_disks_compare_wanted(r, rq->vm, err);
 	if (rc == 0)
 		rc = snapshot_hold_images(w, err);
 	if (rc == 0)
 		rc = snapshot_disks_find(w, &now, err);
+	if (rc == 0 && w->errand && needs_new(w, &now))
+		rc = snapshot_disks_compare_wanted(r, rq->vm, err);
 	if (rc == 0)
 		rc = check_whole(w, r, &now, err);
 	if (rc == 0)

@@ -68,6 +68,10 @@ int snapshot_disks_find(struct snapshot_work *w, struct snapshot_record *r, stru
 /* Whether the disks are those of the snapshot: -EINVAL names the first that is not. */
 int snapshot_disks_compare(const struct snapshot_record *r, const struct snapshot_record *now,
 			   struct error *err);
+/* The same for a disk of the configuration that the snapshot has not, and that may be yet to be
+ * made. */
+int snapshot_disks_compare_wanted(const struct snapshot_record *r, const struct spec_vm *vm,
+				  struct error *err);
 /* How many of the images have a snapshot of that name; *ret_lacks (may be NULL) is the first that
  * has not, borrowed. */
 int snapshot_disks_count(const struct snapshot_record *r, const char *tag, size_t *ret_n,
@@ -115,6 +119,8 @@ int snapshot_stream_save(struct snapshot_work *w, struct snapshot_record *r, str
 int snapshot_still_save(struct snapshot_work *w, struct snapshot_record *r, struct error *err);
 int snapshot_still_load(struct snapshot_work *w, const struct snapshot_record *r,
 			struct error *err);
-int snapshot_still_delete(const struct snapshot_record *r, const char *tag, struct error *err);
+/* Takes the tag out of the images of r, but for those that the other one (may be NULL) has, too. */
+int snapshot_still_delete(const struct snapshot_record *r, const struct snapshot_record *but,
+			  const char *tag, struct error *err);
 
 #endif

@@ -141,14 +141,23 @@ int snapshot_still_load(struct snapshot_work *w, const struct snapshot_record *r
 	return rc;
 }
 
-int snapshot_still_delete(const struct snapshot_record *r, const char *tag, struct error *err)
+static bool has_disk(const struct snapshot_record *r, const char *path)
+{
+	for (size_t i = 0; r && i < r->n_disks; i++)
+		if (r->disks[i].path && str_eq(r->disks[i].path, path))
+			return true;
+	return false;
+}
+
+int snapshot_still_delete(const struct snapshot_record *r, const struct snapshot_record *but,
+			  const char *tag, struct error *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->n_disks; i++) {
 		struct disk_snapshots list;
 
-		if (!r->disks[i].path)
+		if (!r->disks[i].path || has_disk(but, r->disks[i].path))
 			continue;
 		rc = disk_snapshots_read_path(r->disks[i].path, &list, err);
 		/* With the image its snapshots have gone. */
@@ -157,10 +166,11 @@ int snapshot_still_delete(const struct snapshot_record *r, const char *tag, stru
 			continue;
 		}
 		if (rc < 0)
-			break;
+			return error_wrap(err, rc, "disk '%s'", r->disks[i].name);
 		if (disk_snapshots_find(&list, tag))
 			rc = disk_snapshot_edit(r->disks[i].path, DISK_SNAPSHOT_DELETE, tag, err);
 		disk_snapshots_free(&list);
+		rc = error_wrap_if(err, rc, "disk '%s'", r->disks[i].name);
 		fault_point("snapshot out of an image");
 	}
 	return rc;
