@@ -10,6 +10,7 @@
 #ifndef HV_BASE_CHILD_H
 #define HV_BASE_CHILD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,6 +98,18 @@ void child_describe_status(char *buf, size_t size, int status);
  */
 int child_run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
 	      int timeout_ms, char **ret_stdout, struct error *err);
+
+/* Somebody who looks on while a program runs. */
+struct child_watch {
+	void (*said)(void *arg, const char *data, size_t len); /* on standard output; may be NULL */
+	const volatile sig_atomic_t *stop; /* set by a signal: it is killed; NULL: never */
+	void *arg;
+};
+
+/* The same for one that takes its time: without a limit, and killed where this process ends before
+ * it does. -ECANCELED where it was to stop. */
+int child_run_watched(const char *path, char *const *argv, const struct child_watch *watch,
+		      struct error *err);
 
 /* The start time of a process in clock ticks since boot (field 22 of
  * /proc/PID/stat), which together with the pid names it for good. */

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,10 +44,34 @@ static bool drain(int fd, struct strbuf *into, bool keep_end)
 	return n > 0;
 }
 
+static bool is_stopped(const struct child_watch *watch)
+{
+	return watch && watch->stop && *watch->stop;
+}
+
+/* As poll(), but a signal that comes after the last look at stop is not missed. */
+static int wait_for(struct pollfd p[static 2], int ms, const struct child_watch *watch)
+{
+	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	sigset_t held, before;
+	int rc;
+
+	if (!watch || !watch->stop)
+		return poll(p, 2, ms);
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &held, &before);
+	rc = is_stopped(watch) ? 0 : ppoll(p, 2, ms < 0 ? NULL : &ts, &before);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 /* Collects both streams until both end or the time is up: the beginning of the
  * one, and the end of the other, where the reason of a failure stands. */
-static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
-		   struct strbuf *errors)
+static int collect(int out_fd, int err_fd, int timeout_ms, const struct child_watch *watch,
+		   struct strbuf *out, struct strbuf *errors)
 {
 	struct pollfd p[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
 	int64_t deadline = (int64_t)(clock_now_usec() / 1000) + timeout_ms;
@@ -57,13 +82,19 @@ static int collect(int out_fd, int err_fd, int timeout_ms, struct strbuf *out,
 
 		if (timeout_ms >= 0 && left <= 0)
 			return -ETIMEDOUT;
-		rc = poll(p, 2, timeout_ms < 0 ? -1 : (int)left);
+		rc = wait_for(p, timeout_ms < 0 ? -1 : (int)left, watch);
 		if (rc < 0 && errno != EINTR)
 			return -errno;
+		if (is_stopped(watch))
+			return -ECANCELED;
 		if (rc <= 0)
 			continue;
 		if (p[0].revents && !drain(out_fd, out, false))
 			p[0].fd = -1;
+		if (watch && watch->said && out->len)
+			watch->said(watch->arg, out->data, out->len);
+		if (watch)
+			strbuf_consume(out, out->len);
 		if (p[1].revents && !drain(err_fd, errors, true))
 			p[1].fd = -1;
 	}
@@ -85,8 +116,17 @@ static char *last_line(const struct strbuf *text)
 	return strbuf_steal(&line);
 }
 
-int child_run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
-	      int timeout_ms, char **ret_stdout, struct error *err)
+/* A program that nobody waits for any more would go on with its work. */
+static int die_with_parent(void *arg, int report_fd, const char **ret_what)
+{
+	(void)arg, (void)report_fd;
+	*ret_what = "die with its maker";
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+}
+
+static int run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
+	       int timeout_ms, const struct child_watch *watch, char **ret_stdout,
+	       struct error *err)
 {
 	cleanup_close int out_read = -1, out_write = -1, err_read = -1, err_write = -1;
 	cleanup_strbuf struct strbuf out = {0}, errors = {0};
@@ -112,15 +152,21 @@ int child_run(const char *path, char *const *argv, const struct child_fd *fds, s
 			.stdout_fd = out_write,
 			.stderr_fd = err_write,
 			.cwd_fd = -1,
+			.confine = watch ? die_with_parent : NULL,
 		},
 		&child, err);
 	if (rc < 0)
 		return rc;
 	close_fd(&out_write);
 	close_fd(&err_write);
-	rc = collect(out_read, err_read, timeout_ms, &out, &errors);
+	rc = collect(out_read, err_read, timeout_ms, watch, &out, &errors);
 	if (rc == 0)
 		rc = child_wait(&child, timeout_ms, &status, NULL);
+	/* A terminal interrupts it, too, and its words of that are not the reason. */
+	if (rc == -ECANCELED || is_stopped(watch)) {
+		child_destroy(&child);
+		return error_set(err, ECANCELED, "interrupted");
+	}
 	if (rc < 0) {
 		child_destroy(&child);
 		return error_set(err, -rc, "'%s' did not end within %d ms", path, timeout_ms);
@@ -140,6 +186,18 @@ int child_run(const char *path, char *const *argv, const struct child_fd *fds, s
 			return error_oom(err);
 	}
 	return 0;
+}
+
+int child_run(const char *path, char *const *argv, const struct child_fd *fds, size_t n_fds,
+	      int timeout_ms, char **ret_stdout, struct error *err)
+{
+	return run(path, argv, fds, n_fds, timeout_ms, NULL, ret_stdout, err);
+}
+
+int child_run_watched(const char *path, char *const *argv, const struct child_watch *watch,
+		      struct error *err)
+{
+	return run(path, argv, NULL, 0, -1, watch, NULL, err);
 }
 
 /* The text from a field of /proc/PID/stat on, counted from 3; NULL where there is

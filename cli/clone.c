@@ -3,10 +3,10 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "cli/bar.h"
 #include "cli/common.h"
 #include "cli/interrupt.h"
 #include "cli/made.h"
-#include "cli/progress.h"
 #include "vmm/fork/template.h"
 #include "vmm/rundir.h"
 
@@ -21,13 +21,22 @@ static const struct cli_option options[] = {
 	{0},
 };
 
+struct shown {
+	struct bar bar;
+	uint64_t done; /* of this disk */
+};
+
+/* One disk after another. */
 static void show(void *arg, uint64_t done, uint64_t total)
 {
-	char all[32];
+	struct shown *shown = arg;
 
-	(void)done;
-	str_format_size(all, sizeof(all), total);
-	progress_show(arg, "copying a disk of %s", all);
+	if (done < shown->done) {
+		bar_end(&shown->bar);
+		bar_begin(&shown->bar, "copy", false);
+	}
+	shown->done = done;
+	bar_show(&shown->bar, done, total);
 }
 
 /* Before its disks are found to be in use. */
@@ -50,8 +59,8 @@ static int check_down(struct cli *cli, const char *name)
 
 static int run(struct cli *cli)
 {
-	struct progress progress;
-	const struct disk_copy_watch watch = {show, cli_interrupted(), &progress};
+	struct shown shown = {0};
+	const struct disk_copy_watch watch = {show, cli_interrupted(), &shown};
 	struct clone clone = {
 		.paths = &cli->paths, .lab = cli->lab, .name = cli->names[1], .watch = &watch};
 	cleanup_json json_t *vm = NULL;
@@ -73,9 +82,9 @@ static int run(struct cli *cli)
 		rc = cli_try_vm(cli, clone.name, vm);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "vm '%s'", clone.source->name);
-	progress_begin(&progress);
+	bar_begin(&shown.bar, "copy", false);
 	rc = clone_make(&clone, vm, &cli->err);
-	progress_end(&progress);
+	bar_end(&shown.bar);
 	if (rc < 0)
 		return error_wrap(&cli->err, rc, "clone '%s' to '%s'", clone.source->name,
 				  clone.name);
@@ -88,12 +97,12 @@ const struct verb verb_clone = {
 	.name = "clone",
 	.args = "SOURCE NAME",
 	.summary = "make a new virtual machine of one that is down",
-	.text = "It is like SOURCE, with a uuid, MACs, NVRAM, TPM and disks of its own; hv rm removes "
-		"it.\nA template's clones hold only what differs from it. Any other machine is "
-		"copied, with shared\nblocks where the file system can; with --linked it becomes "
-		"their base, and cannot start\nwhile there are any. What the guest's own disk says "
-		"of it (host name, machine-id, keys) is\nthe guest's to renew: prepare a template "
-		"for that.",
+	.text = "It is like SOURCE, with a uuid, MACs, NVRAM, TPM and disks of its own, which lie "
+		"beside SOURCE's;\nhv rm removes it. A template's clones hold only what differs from "
+		"it. Any other machine is copied,\nwith shared blocks where the file system can; with "
+		"--linked it becomes their base, and cannot\nstart while there are any. An interrupt "
+		"leaves nothing. What the guest's own disk says of it (host\nname, machine-id, keys) is "
+		"the guest's to renew: prepare a template for that.",
 	.options = options,
 	.min_names = 2,
 	.max_names = 2,

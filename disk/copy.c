@@ -132,18 +132,44 @@ static json_t *describe_layers(const struct disk_chain *chain)
 	return below;
 }
 
-static int put_together(const struct disk_chain *chain, const char *temp, struct error *err)
+/* qemu-img, which somebody looks on to. */
+struct convert {
+	const struct disk_copy_watch *watch;
+	uint64_t total;
+};
+
+/* "    (12.34/100%)\r", as often as it likes; the last of them counts. */
+static void on_said(void *arg, const char *data, size_t len)
 {
+	const struct convert *c = arg;
+	const char *at = memrchr(data, '(', len);
+	uint64_t hundredths = 0;
+	unsigned digits = 0;
+
+	if (!at || !c->watch || !c->watch->progress)
+		return;
+	for (at++; at < data + len && (*at == '.' || (*at >= '0' && *at <= '9')); at++)
+		if (*at != '.' && digits++ < 5)
+			hundredths = hundredths * 10 + (unsigned)(*at - '0');
+	if (at < data + len && *at == '/' && hundredths <= 10000)
+		c->watch->progress(c->watch->arg, c->total / 10000 * hundredths, c->total);
+}
+
+static int put_together(const struct disk_chain *chain, uint64_t bytes, const char *temp,
+			const struct disk_copy_watch *watch, struct error *err)
+{
+	struct convert convert = {watch, bytes};
+	const struct child_watch looks = {on_said, watch ? watch->stop : NULL, &convert};
 	json_t *layers = describe_layers(chain);
 	cleanup_free char *text = layers ? json_dumps(layers, JSON_COMPACT) : NULL;
 	cleanup_free char *source = text ? str_printf("json:%s", text) : NULL;
 	char *argv[] = {(char *)"qemu-img", (char *)"convert",
-			(char *)"-q",       (char *)"-O",
+			(char *)"-p",       (char *)"-O",
 			(char *)"qcow2",    source,
 			(char *)temp,       NULL};
 
 	json_decref(layers);
-	return source ? qemu_img_run(argv, QEMU_IMG_NO_LIMIT, err) : error_oom(err);
+	return source ? qemu_img_run_watched(argv, &looks, err) : error_oom(err);
 }
 
 int disk_copy(const char *from, enum disk_format format, const char *path,
@@ -161,7 +187,7 @@ int disk_copy(const char *from, enum disk_format format, const char *path,
 		rc = disk_unfinished_begin(path, &made, err);
 	if (rc == 0)
 		rc = chain.n > 1 || info.n_snapshots
-			     ? put_together(&chain, made.temp, err)
+			     ? put_together(&chain, info.virtual_bytes, made.temp, watch, err)
 			     : disk_copy_bytes(chain.v[0].fd, made.fd, watch, err);
 	if (rc == 0 && is_stopped(watch))
 		rc = error_set(err, ECANCELED, "interrupted");

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +91,36 @@ static void test_run_times_out(void **state)
 	assert_string_equal(err.text, "'/bin/sh' did not end within 0 ms");
 	/* Killed and reaped. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_said(void *arg, const char *data, size_t len)
+{
+	struct strbuf *said = arg;
+
+	strbuf_add(said, data, len);
+	stop = strstr(said->data, "stop") != NULL;
+}
+
+static void test_run_watched(void **state)
+{
+	cleanup_strbuf struct strbuf said = {0};
+	const struct child_watch watch = {on_said, &stop, &said};
+	char *argv[] = {(char *)"sh", (char *)"-c", NULL, NULL};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	stop = 0;
+	argv[2] = (char *)"echo one; echo two >&2; echo three";
+	assert_int_equal(child_run_watched("/bin/sh", argv, &watch, &err), 0);
+	assert_string_equal(said.data, "one\nthree\n");
+	argv[2] = (char *)"echo no way >&2; exit 3";
+	assert_int_equal(child_run_watched("/bin/sh", argv, &watch, &err), -EPROTO);
+	assert_string_equal(err.text, "'/bin/sh' exited with status 3: no way");
+	argv[2] = (char *)"echo stop; exec sleep 1000";
+	assert_int_equal(child_run_watched("/bin/sh", argv, &watch, &err), -ECANCELED);
+	assert_string_equal(err.text, "interrupted");
 }
 
 static void test_describe(void **state)
@@ -270,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_run_fails),
 		cmocka_unit_test(test_run_bounds_output),
 		cmocka_unit_test(test_run_times_out),
+		cmocka_unit_test(test_run_watched),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_start_time),
 		cmocka_unit_test(test_adopt),
