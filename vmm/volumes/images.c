@@ -335,11 +335,13 @@ int image_make_volume(const struct paths *paths, const struct spec_disk *disk, s
 		return error_set(err, ENOENT, "image '%s' is not in the cache (hv image fetch %s)",
 				 disk->image->name, disk->image->name);
 	if (disk->format != SPEC_FORMAT_RAW)
-		return disk_overlay(disk->path, path, format, disk->size_bytes, err);
+		return error_wrap_if(err,
+				     disk_overlay(disk->path, path, format, disk->size_bytes, err),
+				     "image '%s'", disk->image->name);
 	rc = disk_copy(path, DISK_FORMAT_RAW, disk->path, NULL, err);
 	if (rc == 0 && disk->size_bytes)
 		rc = disk_grow(disk->path, DISK_FORMAT_RAW, disk->size_bytes, err);
 	if (rc < 0)
 		(void)unlink(disk->path);
-	return rc;
+	return error_wrap_if(err, rc, "image '%s'", disk->image->name);
 }
