@@ -190,7 +190,10 @@ static int on_time(void *arg, curl_off_t total, curl_off_t done, curl_off_t up, 
 		f->since = f->done;
 		f->since_usec = now;
 	}
-	return now - f->since_usec < f->patience_usec || refuse(f, REASON_SLOW) ? 0 : 1;
+	if (now - f->since_usec < f->patience_usec)
+		return 0;
+	f->reason = REASON_SLOW;
+	return 1;
 }
 
 static bool set_options(struct fetch *f)
