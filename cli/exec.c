@@ -32,6 +32,16 @@ static size_t split_names(char *list, char *names[static EXEC_NAMES_MAX])
 	return n;
 }
 
+/* Machines in front of --, apart instead of by commas: a command of such a name would be rare. */
+static bool are_names_apart(const struct cli *cli)
+{
+	size_t n = 1;
+
+	while (n < cli->n_names && cli->lab && lab_find_vm(cli->lab, cli->names[n]))
+		n++;
+	return n > 1 && n < cli->n_names && str_eq(cli->names[n], "--");
+}
+
 static bool options_are_valid(struct cli *cli, struct exec_options *o)
 {
 	uint64_t seconds;
@@ -66,6 +76,9 @@ static int run(struct cli *cli)
 	if (!n)
 		return cli_usage(cli, &verb_exec, "'%s' is no list of at most %d names",
 				 cli->names[0], EXEC_NAMES_MAX);
+	if (are_names_apart(cli))
+		return cli_usage(cli, &verb_exec, "several machines are one list: '%s,%s'",
+				 cli->names[0], cli->names[1]);
 	if (!options_are_valid(cli, &o))
 		return 0;
 	rc = n == 1 ? exec_run(cli, names[0], &o, &status, &err)
