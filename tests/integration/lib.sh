@@ -179,6 +179,10 @@ copy_guest()
 # A key of the status object of a VM, by a jq expression.
 status_of() { hv status "$1" --json | jq -r "$2"; }
 
+# A build that can be stopped or killed at its fault points; and at which one it was, as it said in $work/said.
+has_fault_points() { grep -qa "fault point" "$build/cli/hv"; }
+fault_place() { sed -n 's/.*fault point [0-9]*: //p' "$work/said"; }
+
 # Processes of this namespace by name.
 count() { pgrep -c -x "$1" || :; }
 
