@@ -181,6 +181,7 @@ status_of() { hv status "$1" --json | jq -r "$2"; }
 
 # A build that can be stopped or killed at its fault points; and at which one it was, as it said in $work/said.
 has_fault_points() { grep -qa "fault point" "$build/cli/hv"; }
+is_stopped() { grep -q '^State:.T' "/proc/$1/status"; } # by HV_FAULT_STOPS, or a signal
 fault_place() { sed -n 's/.*fault point [0-9]*: //p' "$work/said"; }
 
 # Processes of this namespace by name.
