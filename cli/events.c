@@ -20,6 +20,7 @@
 #include "qmp/pretty.h"
 #include "qmp/text.h"
 #include "vmm/json.h"
+#include "vmm/life_events.h"
 #include "vmm/names.h"
 #include "vmm/rundir.h"
 
@@ -108,38 +109,28 @@ static void on_event(const char *name, json_t *message, void *arg)
 	size_t len;
 	const char *text = qmp_client_text(s->client, &len);
 
-	if (str_eq(name, "HV_STARTED"))
+	if (str_eq(name, LIFE_STARTED))
 		s->is_up = true;
-	else if (str_eq(name, "HV_ENDED"))
+	else if (str_eq(name, LIFE_ENDED))
 		s->is_up = false;
 	print(s, name, message, text, len);
 }
 
-/* What its supervisor did not tell us, or nobody. data is stolen; NULL: none. */
-static void tell(const struct source *s, const char *name, json_t *data)
+/* What its supervisor did not tell us, or nobody. The message is stolen. */
+static void tell(const struct source *s, json_t *message)
 {
-	struct timespec now;
-	cleanup_json json_t *message = NULL;
-	cleanup_free char *text = NULL;
+	cleanup_free char *text = json_dumps(message, 0);
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	message = json_pack("{s:{s:I s:I} s:s s:o*}", "timestamp", "seconds",
-			    (json_int_t)now.tv_sec, "microseconds",
-			    (json_int_t)(now.tv_nsec / 1000), "event", name, "data", data);
-	text = json_dumps(message, 0);
 	if (text)
-		print(s, name, message, text, strlen(text));
+		print(s, json_get_string(message, "event"), message, text, strlen(text));
+	json_decref(message);
 }
 
-/* Its end, which nobody told us. reason may be NULL, or anything. */
-static void tell_lost(struct source *s, json_t *reason)
+/* Its end, which nobody told us. reason: NULL where that is not known, either. */
+static void tell_lost(struct source *s, const char *reason)
 {
-	bool has_crashed = json_is_string(reason);
-
 	s->is_up = false;
-	tell(s, "HV_ENDED",
-	     json_pack("{s:s s:O* s:b}", "how", has_crashed ? "crashed" : "unknown", "reason",
-		       has_crashed ? reason : NULL, "restarts", 0));
+	tell(s, life_event_ended(reason ? "crashed" : "unknown", reason, false));
 }
 
 static void on_status(json_t *status, const char *class, const struct error *err, void *arg)
@@ -154,9 +145,9 @@ static void on_status(json_t *status, const char *class, const struct error *err
 		return;
 	is_up = str_eq(state, "running") || str_eq(state, "paused") || str_eq(state, "stopping");
 	if (s->is_up && s->pid && (!is_up || pid != s->pid))
-		tell_lost(s, json_object_get(status, "error"));
+		tell_lost(s, json_get_string(status, "error"));
 	if (is_up && !s->is_up && s->is_new)
-		tell(s, "HV_STARTED", NULL);
+		tell(s, life_event_started());
 	s->is_up = is_up;
 	s->is_new = true;
 	s->pid = pid;

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "vmm/command.h"
 #include "vmm/json.h"
+#include "vmm/life_events.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,7 +142,7 @@ void supervisor_add_schema(struct strbuf *into)
 	command_add_common_schema(into);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		command_add_schema(into, &commands[i].row);
-	supervisor_add_event_schema(into);
+	life_event_add_schema(into);
 }
 
 /* One of hvup's own. */

@@ -126,10 +126,8 @@ void supervisor_query_state(struct supervisor *s); /* what QEMU says goes */
 void supervisor_set_vnc_password(struct supervisor *s); /* from then on TCP is served */
 
 /* supervisor_events.c: to all clients */
-struct strbuf;
 void supervisor_say_started(struct supervisor *s);
 void supervisor_say_ended(struct supervisor *s, const struct vm_message *m); /* SUPERVISOR_GONE */
-void supervisor_add_event_schema(struct strbuf *into);
 
 /* supervisor_incoming.c: a guest that does not boot */
 void supervisor_expect(struct supervisor *s); /* says how it will come */
@@ -168,6 +166,7 @@ void supervisor_withdraw(struct supervisor *s, unsigned client);
 
 /* supervisor_commands.c */
 /* What stands behind QEMU's own in query-commands and query-qmp-schema. */
+struct strbuf;
 void supervisor_list_commands(struct strbuf *into);
 void supervisor_add_schema(struct strbuf *into);
 extern const struct control_handlers supervisor_commands;
