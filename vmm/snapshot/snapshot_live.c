@@ -22,6 +22,8 @@
 #include "disk/empty.h"
 #include "disk/snapshots.h"
 #include "vmm/json.h"
+#include "vmm/snapshot/one_processor.h"
+#include "vmm/snapshot/read_ahead.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,14 +71,21 @@ void snapshot_live_count(struct snapshot_work *w, uint64_t total)
 	w->io_total = total;
 }
 
+static uint64_t io_done(void *arg)
+{
+	const struct snapshot_work *w = arg;
+	uint64_t now = io_now(w);
+
+	return now > w->io_before ? now - w->io_before : 0;
+}
+
 static void on_tick(void *arg)
 {
 	struct snapshot_work *w = arg;
-	uint64_t done = io_now(w);
+	uint64_t done = io_done(w);
 
 	if (!w->rq->hooks.progress || !w->io_total)
 		return;
-	done = done > w->io_before ? done - w->io_before : 0;
 	w->rq->hooks.progress(done < w->io_total ? done : w->io_total, w->io_total,
 			      w->rq->hooks.arg);
 }
@@ -159,10 +168,17 @@ static int run_job(struct snapshot_work *w, const char *command, const char *tag
 		   const struct snapshot_record *disks, bool memory, struct error *err)
 {
 	json_t *args = json_pack("{s:s s:o}", "tag", tag, "devices", nodes_of(disks, memory));
+	struct one_processor p;
+	int rc;
 
-	if (args && memory)
+	if (!memory)
+		return errand_job(w->errand, command, args, err);
+	if (args)
 		(void)json_object_set_new(args, "vmstate", json_string(MEMORY_NODE));
-	return errand_job(w->errand, command, args, err);
+	one_processor_begin(&p, w->qemu);
+	rc = errand_job(w->errand, command, args, err);
+	one_processor_end(&p);
+	return rc;
 }
 
 int snapshot_live_check_space(const struct snapshot_work *w, uint64_t bytes, struct error *err)
@@ -246,6 +262,7 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 		       const struct snapshot_record *now, struct error *err)
 {
 	cleanup_close int fd = -1;
+	struct read_ahead ahead;
 	int rc;
 
 	rc = snapshot_store_open_memory(&w->store, r->tag, false, &fd, err);
@@ -256,7 +273,9 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 		return rc;
 	w->writes = false;
 	snapshot_live_count(w, r->memory_bytes);
+	read_ahead_begin(&ahead, fd, io_done, w);
 	rc = run_job(w, "snapshot-load", r->tag, now, true, err);
+	read_ahead_end(&ahead);
 	fault_point("load job done");
 	unplug_memory(w);
 	return rc;
