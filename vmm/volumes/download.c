@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "vmm/uids.h"
 #include "vmm/volumes/curl_library.h"
+#include "vmm/volumes/download_words.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -32,8 +33,7 @@ enum {
 	REPORT_FD = 4,
 	FRUITLESS_MAX = 3, /* tries that bring no byte */
 	REDIRECTIONS_MAX = 5,
-	CONNECT_S = 30,
-	PATIENCE_S = 30,
+	PATIENCE_S = 30, /* also until it is connected */
 	/* What a try has to bring in that time, and to be worth another one: a server that sends a
 	 * byte now and then gets no further. */
 	WORTH_BYTES = 64 << 10,
@@ -57,7 +57,7 @@ struct report {
 	bool ended;
 	int code; /* positive errno; 0: it is all there */
 	uint64_t done, total;
-	char text[256];
+	char text[DOWNLOAD_WORDS_BYTES];
 };
 
 /* Why a try ended, where libcurl cannot tell. */
@@ -86,6 +86,7 @@ struct fetch {
 	bool answered; /* this try has brought a byte */
 	enum reason reason;
 	int write_error; /* errno */
+	char detail[CURL_ERROR_SIZE]; /* libcurl's, of the last try */
 };
 
 static void tell(struct fetch *f, bool ended, int code, const char *text)
@@ -208,7 +209,9 @@ static bool set_options(struct fetch *f)
 	       c->setopt(h, CURLOPT_MAXREDIRS, (long)REDIRECTIONS_MAX) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       c->setopt(h, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S) == CURLE_OK &&
+	       c->setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(f->patience_usec / 1000)) ==
+		       CURLE_OK &&
+	       c->setopt(h, CURLOPT_ERRORBUFFER, f->detail) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_XFERINFOFUNCTION, on_time) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_XFERINFODATA, f) == CURLE_OK &&
@@ -245,52 +248,68 @@ static void tell_endless(struct fetch *f)
 	tell(f, true, EFBIG, text);
 }
 
-static void tell_answer(struct fetch *f, long status)
+static struct download_failure look_at_failure(const struct fetch *f, CURLcode code)
 {
-	char text[64];
+	const struct curl_library *c = f->curl;
+	struct download_failure failure = {
+		.code = code,
+		.general = c->strerror(code),
+		.detail = f->detail,
+		.url = f->url,
+	};
+	char *last_url = NULL;
 
-	(void)str_format(text, sizeof(text), "the server answers %ld%s", status,
-			 status >= 300 && status < 400 ? " and does not say where it is" : "");
-	tell(f, true, status == 404 ? ENOENT : EPROTO, text);
+	(void)c->getinfo(f->handle, CURLINFO_RESPONSE_CODE, &failure.status);
+	(void)c->getinfo(f->handle, CURLINFO_HTTP_CONNECTCODE, &failure.proxy_status);
+	(void)c->getinfo(f->handle, CURLINFO_SSL_VERIFYRESULT, &failure.verified);
+	if (!failure.verified)
+		(void)c->getinfo(f->handle, CURLINFO_PROXY_SSL_VERIFYRESULT, &failure.verified);
+	(void)c->getinfo(f->handle, CURLINFO_EFFECTIVE_URL, &last_url);
+	failure.last_url = last_url;
+	return failure;
+}
+
+static void explain(struct fetch *f, const struct download_failure *failure)
+{
+	char text[DOWNLOAD_WORDS_BYTES];
+	int code = download_explain(failure, text);
+
+	tell(f, true, code, text);
 }
 
 /* What no other try would change. */
-static int tell_why(struct fetch *f, CURLcode code, long status)
+static int tell_why(struct fetch *f, struct download_failure *failure)
 {
+	if (f->reason == REASON_ANSWER)
+		failure->code = CURLE_OK;
 	if (f->reason == REASON_WRITE)
 		tell(f, true, f->write_error, "write");
 	else if (f->reason == REASON_ROOM)
 		tell_room(f);
 	else if (f->reason == REASON_ENDLESS)
 		tell_endless(f);
-	else if (f->reason == REASON_ANSWER || code == CURLE_OK || status >= 400)
-		tell_answer(f, status);
-	else if (code == CURLE_TOO_MANY_REDIRECTS)
-		tell(f, true, ELOOP, "the server redirects from one place to the next, for ever");
-	else if (code == CURLE_UNSUPPORTED_PROTOCOL)
-		tell(f, true, EPROTO,
-		     status ? "it leads to what is neither https:// nor http://"
-			    : "no server of HTTP answers there");
 	else
-		tell(f, true, EIO, f->curl->strerror(code));
+		explain(f, failure);
 	return -1;
 }
 
 /* One request. 1: another one is worth it; 0: all is there; -1: told what is wrong. */
-static int try_once(struct fetch *f)
+static int try_once(struct fetch *f, struct download_failure *ret_failure)
 {
 	const struct curl_library *c = f->curl;
 	uint64_t before = f->done;
 	CURLcode code;
-	long status = 0;
+	long status;
 
 	f->answered = false;
 	f->reason = REASON_NONE;
 	f->since = f->done;
 	f->since_usec = clock_now_usec();
 	(void)c->setopt(f->handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)f->done);
+	f->detail[0] = '\0';
 	code = c->perform(f->handle);
-	(void)c->getinfo(f->handle, CURLINFO_RESPONSE_CODE, &status);
+	*ret_failure = look_at_failure(f, code);
+	status = ret_failure->status;
 	if (code == CURLE_OK && (status == HTTP_OK || status == HTTP_PARTIAL_CONTENT))
 		return 0;
 	/* There is nothing behind what is here. Whether that is it, the checksum tells. */
@@ -300,33 +319,37 @@ static int try_once(struct fetch *f)
 		f->done = f->told = f->total = 0;
 		return ftruncate(FILE_FD, 0) == 0;
 	}
-	if (f->reason == REASON_SLOW || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
-	    code == CURLE_GOT_NOTHING || code == CURLE_OPERATION_TIMEDOUT)
+	if (!download_is_refused(ret_failure) &&
+	    (f->reason == REASON_SLOW || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
+	     code == CURLE_GOT_NOTHING || code == CURLE_OPERATION_TIMEDOUT))
 		return 1;
-	return tell_why(f, code, status);
+	return tell_why(f, ret_failure);
 }
 
 /* What counts is what nobody had brought before: a server that knows no ranges begins anew each
  * time. */
 static int fetch(struct fetch *f)
 {
+	struct download_failure failure = {0};
+	char text[DOWNLOAD_WORDS_BYTES];
 	unsigned fruitless = 0;
 	uint64_t most = f->done;
 	int rc = 1;
 
 	while (rc > 0 && fruitless < FRUITLESS_MAX) {
-		rc = try_once(f);
+		rc = try_once(f, &failure);
 		fruitless = f->done >= most + WORTH_BYTES ? 0 : fruitless + 1;
 		most = f->done > most ? f->done : most;
 	}
 	if (rc < 0)
 		return 1;
-	if (rc > 0)
-		tell(f, true, EIO,
-		     f->reason == REASON_SLOW ? "the server sends next to nothing, again and again"
-					      : "the server breaks off, again and again");
-	else
+	if (rc > 0) {
+		int code = download_explain_tries(&failure, f->reason == REASON_SLOW, text);
+
+		tell(f, true, code, text);
+	} else {
 		tell(f, true, 0, "");
+	}
 	return rc;
 }
 

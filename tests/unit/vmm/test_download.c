@@ -98,19 +98,21 @@ static int open_part(const struct scratch *s)
 	return fd;
 }
 
-static int fetch(const struct scratch *s, struct server *server, int fd, bool stops,
-		 struct error *err)
+/* Where it is a proxy, the URL is another one. */
+static int fetch_by(const struct scratch *s, struct server *server, const char *url, int fd,
+		    bool stops, struct error *err)
 {
 	const struct paths paths = {.state = s->path, .run = s->path};
 	int rc;
 
-	(void)setenv("no_proxy", "*", 1);
 	stop = 0;
 	start(server);
+	(void)setenv("no_proxy", url ? "" : "*", 1);
+	(void)setenv("https_proxy", url ? server->url : "", 1);
 	rc = download_run(
 		&(struct download){
 			.paths = &paths,
-			.url = server->url,
+			.url = url ? url : server->url,
 			.fd = fd,
 			.progress = stops ? stop_now : NULL,
 			.stop = &stop,
@@ -119,6 +121,12 @@ static int fetch(const struct scratch *s, struct server *server, int fd, bool st
 		err);
 	end(server);
 	return rc;
+}
+
+static int fetch(const struct scratch *s, struct server *server, int fd, bool stops,
+		 struct error *err)
+{
+	return fetch_by(s, server, NULL, fd, stops, err);
 }
 
 static void test_a_byte_now_and_then(void **state)
@@ -193,6 +201,17 @@ static void test_stop(void **state)
 	assert_int_equal(fetch(*state, &server, fd, true, &err), -ECANCELED);
 }
 
+/* What comes from a proxy before it is connected is no answer. */
+static void test_a_proxy_that_never_answers(void **state)
+{
+	struct server server = {.first = "HTTP/1.1 200 OK\r\nX: ", .again = "x", .pause_ms = 100};
+	cleanup_close int fd = open_part(*state);
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(fetch_by(*state, &server, "https://h.test/x", fd, false, &err), -EIO);
+	assert_non_null(strstr(err.text, "nobody answers, again and again (https_proxy is set)"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +220,7 @@ int main(void)
 		scratch_test(test_a_byte_each_time),
 		scratch_test(test_no_end),
 		scratch_test(test_stop),
+		scratch_test(test_a_proxy_that_never_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
