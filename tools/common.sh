@@ -9,7 +9,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libcap-ng-dev libcurl
 run_packages=(dnsmasq-base ovmf qemu-system-x86 qemu-utils swtpm)
 # To test: guests are made by tools/make-guest, which knows its own needs.
 test_packages=(clang clang-format clang-tidy cppcheck expect file iproute2 iputils-ping jq libclang-rt-dev
-	libcmocka-dev mandoc mmdebstrap nftables procps python3 shellcheck socat
+	libcmocka-dev mandoc mmdebstrap nftables openssl procps python3 shellcheck socat
 	spice-client-gtk systemd-container tmux util-linux xfsprogs)
 # From 13 on QEMU's SPICE is a package of its own.
 # shellcheck source=/dev/null

@@ -201,14 +201,18 @@ static bool set_options(struct fetch *f)
 {
 	const struct curl_library *c = f->curl;
 	CURL *h = f->handle;
+	/* Who asks by https is not led to where all can read it, as apt does not. */
+	const char *onward = str_after(f->url, "https://") ? "https" : "http,https";
 
 	return c->setopt(h, CURLOPT_URL, f->url) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       c->setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+	       c->setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, onward) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_MAXREDIRS, (long)REDIRECTIONS_MAX) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       /* One file gains nothing by HTTP/2, which breaks off in ways of its own. */
+	       c->setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	       c->setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)(f->patience_usec / 1000)) ==
 		       CURLE_OK &&
 	       c->setopt(h, CURLOPT_ERRORBUFFER, f->detail) == CURLE_OK &&
