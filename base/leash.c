@@ -4,6 +4,22 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 
+#include <signal.h>
+
+/* What asks all of a control group to end, as the stop of a unit does, asks it, too. Its maker may
+ * have held that and go on; whether it did shows at the leash. */
+static int hear_the_leash_alone(void *arg, int report_fd, const char **ret_what)
+{
+	static const int asking[] = {SIGINT, SIGTERM, SIGHUP};
+
+	(void)arg;
+	(void)report_fd;
+	(void)ret_what;
+	for (size_t i = 0; i < ARRAY_SIZE(asking); i++)
+		(void)signal(asking[i], SIG_IGN);
+	return 0;
+}
+
 int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg), void *arg,
 		struct error *err)
 {
@@ -23,6 +39,7 @@ int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg)
 				.cwd_fd = -1,
 				.cgroup_fd = -1,
 				.new_session = true,
+				.confine = hear_the_leash_alone,
 				.run = run,
 				.run_arg = arg,
 			},

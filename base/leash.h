@@ -24,7 +24,8 @@ struct leash {
 enum { LEASH_FD = 3 };
 
 /* name: of the process, for messages. It ends with what run returns, and is in a session of its
- * own: what ends us by the terminal does not end it. */
+ * own and does not hear SIGINT, SIGTERM and SIGHUP: what ends us by the terminal, or all of a unit,
+ * does not end it. */
 int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg), void *arg,
 		struct error *err);
 

@@ -101,6 +101,20 @@ static void test_guard_is_let_act(void **state)
 	assert_true(marks->put_right);
 }
 
+/* As all of a unit that is stopped, whose maker may hold the signal. */
+static void test_guard_is_asked_to_end(void **state)
+{
+	static const int asking[] = {SIGINT, SIGTERM, SIGHUP};
+	struct guard g = GUARD_INIT;
+
+	(void)state;
+	start_guard(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(asking); i++)
+		assert_int_equal(child_signal(&g.leash.process, asking[i], NULL), 0);
+	guard_let_act(&g);
+	assert_true(marks->put_right);
+}
+
 static void test_maker_is_killed(void **state)
 {
 	pid_t maker;
@@ -131,6 +145,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_let_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guard_is_dismissed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guard_is_let_act, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guard_is_asked_to_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maker_is_killed, setup, teardown),
 	};
 
