@@ -6,7 +6,9 @@
 #include "base/str.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Calls fn for each of its threads that it has now, until that returns false. */
 static bool each_thread(struct one_processor *p, bool (*fn)(struct one_processor *p, pid_t thread))
@@ -51,14 +53,24 @@ static bool note_apart(struct one_processor *p, pid_t thread)
 	return true;
 }
 
+/* One that has ended since is no obstacle. */
 static bool bind(struct one_processor *p, pid_t thread)
 {
-	return is_apart(p, thread) || sched_setaffinity(thread, sizeof(p->one), &p->one) == 0;
+	return is_apart(p, thread) || sched_setaffinity(thread, sizeof(p->one), &p->one) == 0 ||
+	       errno == ESRCH;
 }
 
+/* The kernel keeps what a thread was bound to: one that was bound to all that there was stays off
+ * processors that its control group is given later. So it is bound to any, if that is the same. */
 static bool unbind(struct one_processor *p, pid_t thread)
 {
-	if (!is_apart(p, thread))
+	cpu_set_t any, now;
+
+	if (is_apart(p, thread))
+		return true;
+	memset(&any, 0xff, sizeof(any));
+	if (sched_setaffinity(thread, sizeof(any), &any) < 0 ||
+	    sched_getaffinity(thread, sizeof(now), &now) < 0 || !CPU_EQUAL(&now, &p->before))
 		(void)sched_setaffinity(thread, sizeof(p->before), &p->before);
 	return true;
 }
@@ -87,11 +99,15 @@ void one_processor_begin(struct one_processor *ret_p, pid_t pid)
 	    guard_start(&p->guard, "hv-processors", put_right, p, NULL) < 0)
 		return;
 	if (!each_thread(p, bind))
-		guard_let_act(&p->guard);
+		one_processor_end(p);
 }
 
+/* By ourselves, for the guard may have been killed; and once more by it, for a thread may have come
+ * of one that was bound yet. */
 void one_processor_end(struct one_processor *p)
 {
+	if (p->guard.leash.fd >= 0)
+		put_right(p);
 	guard_let_act(&p->guard);
 	free(steal_ptr(&p->apart));
 }

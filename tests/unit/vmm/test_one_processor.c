@@ -158,6 +158,18 @@ static void test_there_and_back(void **state)
 	assert_true(is_at(f->apart, &one));
 }
 
+static void test_guard_is_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct one_processor p;
+
+	needs_two(f);
+	one_processor_begin(&p, f->pid);
+	assert_int_equal(child_signal(&p.guard.leash.process, SIGKILL, NULL), 0);
+	one_processor_end(&p);
+	assert_int_equal(count_at(f, &f->all), 2);
+}
+
 static void test_is_there_already(void **state)
 {
 	struct fixture *f = *state;
@@ -241,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guard_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_is_there_already, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_is_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_caller_is_killed, setup, teardown),
