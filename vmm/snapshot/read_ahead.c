@@ -19,7 +19,7 @@ static int run(void *arg)
 	ssize_t n;
 
 	/* Of no use to anybody without its maker. */
-	if (!piece || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (!piece || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != r->maker)
 		return EXIT_FAILURE;
 	/* readahead(2) would have the other one wait for each page that is on its way. */
 	while ((n = pread(FILE_FD, piece, PIECE_BYTES, at)) > 0) {
@@ -39,7 +39,8 @@ static int run(void *arg)
 
 void read_ahead_begin(struct read_ahead *r, int fd, uint64_t (*done)(void *arg), void *arg)
 {
-	*r = (struct read_ahead){.done = done, .arg = arg, .process = CHILD_INIT};
+	*r = (struct read_ahead){
+		.done = done, .arg = arg, .maker = getpid(), .process = CHILD_INIT};
 	(void)child_spawn(
 		&(struct child_spec){
 			.path = "hv-read-ahead",

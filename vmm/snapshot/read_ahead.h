@@ -19,6 +19,7 @@ struct read_ahead {
 	/* How many bytes the other one has read; called in the process that reads ahead. */
 	uint64_t (*done)(void *arg);
 	void *arg;
+	pid_t maker;
 	struct child process;
 };
 
