@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define MEMORY_NODE "hv-memory"
+#define OPAQUE "hv snap" /* of its descriptor */
 
 enum {
 	ANSWER_MS = 60 * 1000,
@@ -90,6 +91,27 @@ static void on_tick(void *arg)
 			      w->rq->hooks.arg);
 }
 
+/* QEMU closes a descriptor of a set only while its guest runs: what was taken out of one while the
+ * guest stood keeps the space of a file that is removed later. */
+static void drop_descriptors(struct snapshot_work *w)
+{
+	cleanup_json json_t *sets = NULL;
+	json_t *set;
+	size_t i;
+
+	if (errand_call(w->errand, "query-fdsets", NULL, ANSWER_MS, &sets, NULL) < 0)
+		return;
+	json_array_foreach (sets, i, set) {
+		json_t *first = json_array_get(json_object_get(set, "fds"), 0);
+
+		if (str_eq(json_get_string(first, "opaque") ?: "", OPAQUE))
+			(void)errand_call(
+				w->errand, "remove-fd",
+				json_pack("{s:O}", "fdset-id", json_object_get(set, "fdset-id")),
+				ANSWER_MS, NULL, NULL);
+	}
+}
+
 int snapshot_live_open(struct snapshot_work *w, struct error *err)
 {
 	const struct errand_watch watch = {.tick = on_tick, .arg = w};
@@ -102,13 +124,24 @@ int snapshot_live_open(struct snapshot_work *w, struct error *err)
 	if (rc < 0)
 		return rc;
 	w->was_running = json_is_true(json_object_get(status, "running"));
+	if (w->was_running)
+		drop_descriptors(w);
 	return 0;
+}
+
+int snapshot_live_cont(struct snapshot_work *w, struct error *err)
+{
+	int rc = errand_call(w->errand, "cont", NULL, ANSWER_MS, NULL, err);
+
+	if (rc == 0)
+		drop_descriptors(w);
+	return rc;
 }
 
 void snapshot_live_go_on(struct snapshot_work *w)
 {
 	if (w->was_running)
-		(void)errand_call(w->errand, "cont", NULL, ANSWER_MS, NULL, NULL);
+		(void)snapshot_live_cont(w, NULL);
 }
 
 static void unplug_memory(struct snapshot_work *w)
@@ -138,8 +171,8 @@ static int plug_memory(struct snapshot_work *w, int fd, bool ours, struct error 
 	int rc;
 
 	unplug_memory(w);
-	rc = errand_call_fd(w->errand, "add-fd", json_pack("{s:s}", "opaque", "hv snap"), fd,
-			    &result, err);
+	rc = errand_call_fd(w->errand, "add-fd", json_pack("{s:s}", "opaque", OPAQUE), fd, &result,
+			    err);
 	if (rc < 0)
 		return rc;
 	set = json_integer_value(json_object_get(result, "fdset-id"));

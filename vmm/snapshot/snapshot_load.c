@@ -134,7 +134,7 @@ static int load_live(struct snapshot_work *w, const struct snapshot_record *r,
 	if (rc == 0)
 		rc = snapshot_store_set_loading(&w->store, NULL, err);
 	if (rc == 0 && run)
-		rc = errand_call(w->errand, "cont", NULL, ANSWER_MS, NULL, err);
+		rc = snapshot_live_cont(w, err);
 	return rc;
 }
 

@@ -93,7 +93,9 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 		       const struct snapshot_record *now, struct error *err);
 int snapshot_live_delete(struct snapshot_work *w, const struct snapshot_record *now,
 			 const char *tag, struct error *err);
-/* Lets the guest go on, where it ran. */
+/* Lets the guest run, and QEMU close what it could not while it stood. */
+int snapshot_live_cont(struct snapshot_work *w, struct error *err);
+/* The same, where it ran. */
 void snapshot_live_go_on(struct snapshot_work *w);
 
 /* What the guest has ever touched of its memory: the most that can be saved. */
