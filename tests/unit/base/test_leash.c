@@ -115,6 +115,24 @@ static void test_guard_is_asked_to_end(void **state)
 	assert_true(marks->put_right);
 }
 
+/* That is nothing which its maker dies of, or leaves behind. */
+static void test_guard_is_killed(void **state)
+{
+	struct guard g = GUARD_INIT;
+	siginfo_t info = {0};
+	pid_t pid;
+
+	(void)state;
+	start_guard(&g);
+	pid = g.leash.process.pid;
+	assert_int_equal(child_signal(&g.leash.process, SIGKILL, NULL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	guard_dismiss(&g);
+	assert_false(marks->put_right);
+	assert_int_equal(g.leash.fd, -1);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+}
+
 static void test_maker_is_killed(void **state)
 {
 	pid_t maker;
@@ -146,6 +164,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guard_is_dismissed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guard_is_let_act, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guard_is_asked_to_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guard_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maker_is_killed, setup, teardown),
 	};
 
