@@ -25,7 +25,7 @@ int guard_start(struct guard *g, const char *name, void (*put_right)(void *arg),
 		struct error *err)
 {
 	*g = (struct guard){.leash = LEASH_INIT, .put_right = put_right, .arg = arg};
-	return leash_start(&g->leash, name, run, g, err);
+	return leash_start(&g->leash, name, -1, run, g, err);
 }
 
 void guard_dismiss(struct guard *g)

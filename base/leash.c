@@ -20,19 +20,20 @@ static int hear_the_leash_alone(void *arg, int report_fd, const char **ret_what)
 	return 0;
 }
 
-int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg), void *arg,
-		struct error *err)
+int leash_start(struct leash *ret_leash, const char *name, int given, int (*run)(void *arg),
+		void *arg, struct error *err)
 {
 	cleanup_close int ours = -1, theirs = -1;
 	struct child process = CHILD_INIT;
 	int rc = fd_socketpair(&ours, &theirs, err);
+	const struct child_fd fds[] = {{theirs, LEASH_FD}, {given, LEASH_GIVEN_FD}};
 
 	if (rc == 0)
 		rc = child_spawn(
 			&(struct child_spec){
 				.path = name,
-				.fds = &(struct child_fd){.fd = theirs, .target = LEASH_FD},
-				.n_fds = 1,
+				.fds = fds,
+				.n_fds = given < 0 ? 1 : ARRAY_SIZE(fds),
 				.stdin_fd = -1,
 				.stdout_fd = -1,
 				.stderr_fd = -1,

@@ -20,14 +20,14 @@ struct leash {
 		.process = CHILD_INIT, .fd = -1 \
 	}
 
-/* The other end, in that process: the only descriptor that it has of ours. */
-enum { LEASH_FD = 3 };
+/* In that process: the other end, and what it was given, which are all that it has of ours. */
+enum { LEASH_FD = 3, LEASH_GIVEN_FD };
 
-/* name: of the process, for messages. It ends with what run returns, and is in a session of its
- * own and does not hear SIGINT, SIGTERM and SIGHUP: what ends us by the terminal, or all of a unit,
- * does not end it. */
-int leash_start(struct leash *ret_leash, const char *name, int (*run)(void *arg), void *arg,
-		struct error *err);
+/* name: of the process, for messages. given: a descriptor for it, which stays the caller's; -1:
+ * none. It ends with what run returns, and is in a session of its own and does not hear SIGINT,
+ * SIGTERM and SIGHUP: what ends us by the terminal, or all of a unit, does not end it. */
+int leash_start(struct leash *ret_leash, const char *name, int given, int (*run)(void *arg),
+		void *arg, struct error *err);
 
 /* Closes our end, and waits until the process has ended. Accepts LEASH_INIT. */
 void leash_let_go(struct leash *l);

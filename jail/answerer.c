@@ -62,7 +62,7 @@ static int answer_all(void *arg)
 
 int jail_answerer_start(struct jail_answerer *ret_answerer, struct error *err)
 {
-	return leash_start(&ret_answerer->leash, "answerer", answer_all, NULL, err);
+	return leash_start(&ret_answerer->leash, "answerer", -1, answer_all, NULL, err);
 }
 
 int jail_answerer_give(const struct jail_answerer *a, int listener, int memory_fd,

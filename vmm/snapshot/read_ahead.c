@@ -1,63 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/snapshot/read_ahead.h"
 
-#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { FILE_FD = 3, PIECE_BYTES = 1024 * 1024, PAUSE_NS = 2 * 1000 * 1000 };
+enum { PIECE_BYTES = 1024 * 1024 };
+
+/* Waits until it may be there; false: nobody is interested any more. */
+static bool may_be_at(uint64_t at, uint64_t *done)
+{
+	while (at > *done + READ_AHEAD_MAX)
+		if (recv(LEASH_FD, done, sizeof(*done), MSG_WAITALL) != sizeof(*done))
+			return false;
+	return true;
+}
 
 static int run(void *arg)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	const struct read_ahead *r = arg;
 	char *piece = malloc(PIECE_BYTES);
+	ssize_t n = piece ? PIECE_BYTES : -1;
 	uint64_t done = 0;
-	off_t at = 0;
-	ssize_t n;
 
-	/* Of no use to anybody without its maker. */
-	if (!piece || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != r->maker)
-		return EXIT_FAILURE;
+	(void)arg;
 	/* readahead(2) would have the other one wait for each page that is on its way. */
-	while ((n = pread(FILE_FD, piece, PIECE_BYTES, at)) > 0) {
-		at += n;
-		/* Asked where what is known of it does not do. */
-		while ((uint64_t)at > done + READ_AHEAD_MAX) {
-			uint64_t now = r->done(r->arg);
-
-			if (now == done)
-				(void)nanosleep(&pause, NULL);
-			done = now;
-		}
-	}
+	for (off_t at = 0; n > 0 && may_be_at((uint64_t)at, &done); at += n)
+		n = pread(LEASH_GIVEN_FD, piece, PIECE_BYTES, at);
 	free(piece);
-	return EXIT_SUCCESS;
+	return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-void read_ahead_begin(struct read_ahead *r, int fd, uint64_t (*done)(void *arg), void *arg)
+void read_ahead_begin(struct read_ahead *r, int fd)
 {
-	*r = (struct read_ahead){
-		.done = done, .arg = arg, .maker = getpid(), .process = CHILD_INIT};
-	(void)child_spawn(
-		&(struct child_spec){
-			.path = "hv-read-ahead",
-			.fds = &(struct child_fd){.fd = fd, .target = FILE_FD},
-			.n_fds = 1,
-			.stdin_fd = -1,
-			.stdout_fd = -1,
-			.stderr_fd = -1,
-			.cwd_fd = -1,
-			.cgroup_fd = -1,
-			.run = run,
-			.run_arg = r,
-		},
-		&r->process, NULL);
+	*r = (struct read_ahead)READ_AHEAD_INIT;
+	(void)leash_start(&r->leash, "hv-read-ahead", fd, run, NULL, NULL);
+}
+
+void read_ahead_tell(const struct read_ahead *r, uint64_t done)
+{
+	/* One that is far behind hears of it later. */
+	if (r->leash.fd >= 0)
+		(void)send(r->leash.fd, &done, sizeof(done), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void read_ahead_end(struct read_ahead *r)
 {
-	child_destroy(&r->process);
+	child_destroy(&r->leash.process);
+	leash_let_go(&r->leash);
 }

@@ -72,19 +72,14 @@ void snapshot_live_count(struct snapshot_work *w, uint64_t total)
 	w->io_total = total;
 }
 
-static uint64_t io_done(void *arg)
-{
-	const struct snapshot_work *w = arg;
-	uint64_t now = io_now(w);
-
-	return now > w->io_before ? now - w->io_before : 0;
-}
-
 static void on_tick(void *arg)
 {
 	struct snapshot_work *w = arg;
-	uint64_t done = io_done(w);
+	uint64_t done = io_now(w);
 
+	done = done > w->io_before ? done - w->io_before : 0;
+	if (w->ahead)
+		read_ahead_tell(w->ahead, done);
 	if (!w->rq->hooks.progress || !w->io_total)
 		return;
 	w->rq->hooks.progress(done < w->io_total ? done : w->io_total, w->io_total,
@@ -306,8 +301,10 @@ int snapshot_live_load(struct snapshot_work *w, const struct snapshot_record *r,
 		return rc;
 	w->writes = false;
 	snapshot_live_count(w, r->memory_bytes);
-	read_ahead_begin(&ahead, fd, io_done, w);
+	read_ahead_begin(&ahead, fd);
+	w->ahead = &ahead;
 	rc = run_job(w, "snapshot-load", r->tag, now, true, err);
+	w->ahead = NULL;
 	read_ahead_end(&ahead);
 	fault_point("load job done");
 	unplug_memory(w);

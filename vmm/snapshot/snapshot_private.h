@@ -31,6 +31,7 @@ struct snapshot_work {
 	/* Of the job: what QEMU had read or written before it, and what is to come. */
 	uint64_t io_before, io_total;
 	bool writes;
+	struct read_ahead *ahead; /* of a load's job, while it runs; NULL: none */
 	uint64_t stood_usec; /* for so long the guest stood for a save */
 };
 

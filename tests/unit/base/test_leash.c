@@ -57,7 +57,7 @@ static void test_let_go(void **state)
 	struct leash l = LEASH_INIT;
 
 	(void)state;
-	assert_int_equal(leash_start(&l, "follower", follow, NULL, NULL), 0);
+	assert_int_equal(leash_start(&l, "follower", -1, follow, NULL, NULL), 0);
 	assert_int_equal(write(l.fd, "x", 1), 1);
 	assert_false(marks->ended);
 	leash_let_go(&l);

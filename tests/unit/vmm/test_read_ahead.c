@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,31 +15,6 @@
 #include <cmocka.h>
 
 enum { MIB = 1024 * 1024 };
-
-struct fixture {
-	_Atomic uint64_t done; /* of the one who reads behind it */
-	_Atomic bool asked;
-};
-
-static uint64_t tell(void *arg)
-{
-	struct fixture *f = arg;
-
-	f->asked = true;
-	return f->done;
-}
-
-static int setup(void **state)
-{
-	*state = mmap(NULL, sizeof(struct fixture), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return *state == MAP_FAILED;
-}
-
-static int teardown(void **state)
-{
-	return munmap(*state, sizeof(struct fixture));
-}
 
 /* A file of that size, without anything in it. */
 static int make_file(off_t size)
@@ -69,27 +43,41 @@ static uint64_t bytes_read_by(pid_t pid)
 /* It reads as much, and then no more: a piece at a time, and a little that it began with. */
 static void assert_reads(const struct read_ahead *r, uint64_t bytes)
 {
-	while (bytes_read_by(r->process.pid) < bytes)
+	while (bytes_read_by(r->leash.process.pid) < bytes)
 		(void)usleep(1000);
 	(void)usleep(50 * 1000);
-	assert_in_range(bytes_read_by(r->process.pid), bytes, bytes + 2 * MIB);
+	assert_in_range(bytes_read_by(r->leash.process.pid), bytes, bytes + 2 * MIB);
 }
 
 static void test_keeps_its_distance(void **state)
 {
 	int fd = make_file(2 * (off_t)READ_AHEAD_MAX);
-	struct fixture *f = *state;
 	struct read_ahead r;
 
-	read_ahead_begin(&r, fd, tell, f);
-	assert_true(r.process.pid > 0);
+	(void)state;
+	read_ahead_begin(&r, fd);
+	assert_true(r.leash.process.pid > 0);
 	assert_reads(&r, READ_AHEAD_MAX);
-	f->done = 10 * MIB;
+	read_ahead_tell(&r, 10 * MIB);
 	assert_reads(&r, READ_AHEAD_MAX + 10 * MIB);
 	/* The other one may never go on. */
 	read_ahead_end(&r);
-	assert_int_equal(r.process.pid, 0);
+	assert_int_equal(r.leash.process.pid, 0);
+	assert_int_equal(r.leash.fd, -1);
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 7);
+	close(fd);
+}
+
+/* Without its maker it does not wait for ever. */
+static void test_maker_goes(void **state)
+{
+	int fd = make_file(2 * (off_t)READ_AHEAD_MAX);
+	struct read_ahead r;
+
+	(void)state;
+	read_ahead_begin(&r, fd);
+	leash_let_go(&r.leash);
+	read_ahead_end(&r);
 	close(fd);
 }
 
@@ -98,10 +86,12 @@ static void test_reads_to_the_end(void **state)
 	int fd = make_file(3 * MIB + 5), status;
 	struct read_ahead r;
 
-	read_ahead_begin(&r, fd, tell, *state);
-	assert_int_equal(child_wait(&r.process, -1, &status, NULL), 0);
+	(void)state;
+	read_ahead_begin(&r, fd);
+	assert_int_equal(child_wait(&r.leash.process, -1, &status, NULL), 0);
 	assert_int_equal(status, 0);
-	assert_int_equal(((struct fixture *)*state)->asked, false);
+	/* Whom nobody hears any more. */
+	read_ahead_tell(&r, MIB);
 	read_ahead_end(&r);
 	close(fd);
 }
@@ -111,22 +101,23 @@ static void test_cannot_be_read(void **state)
 	int fd = open("/", O_PATH | O_CLOEXEC), status;
 	struct read_ahead r;
 
+	(void)state;
 	assert_true(fd >= 0);
-	read_ahead_begin(&r, fd, tell, *state);
-	assert_int_equal(child_wait(&r.process, -1, &status, NULL), 0);
+	read_ahead_begin(&r, fd);
+	assert_int_equal(child_wait(&r.leash.process, -1, &status, NULL), 0);
+	assert_int_not_equal(status, 0);
+	read_ahead_tell(&r, MIB);
 	read_ahead_end(&r);
 	close(fd);
-	/* Nor is there any. */
-	read_ahead_begin(&r, -1, tell, *state);
-	read_ahead_end(&r);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_keeps_its_distance, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reads_to_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cannot_be_read, setup, teardown),
+		cmocka_unit_test(test_keeps_its_distance),
+		cmocka_unit_test(test_maker_goes),
+		cmocka_unit_test(test_reads_to_the_end),
+		cmocka_unit_test(test_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
