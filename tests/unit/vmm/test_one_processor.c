@@ -18,8 +18,6 @@
 
 #include <cmocka.h>
 
-enum { THREADS_MAX = 8 };
-
 struct fixture {
 	cpu_set_t all; /* where this test may be */
 	pid_t pid; /* of a process with threads */
